@@ -1,0 +1,70 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// maxDataDir keeps the sockets below DataDir within the 108 bytes that Linux
+// gives a socket's path (unix(7)).
+const maxDataDir = 60
+
+// Validate returns everything that is wrong with completed settings, each with
+// the setting's name and what it should be.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	if len(c.DataDir) > maxDataDir {
+		bad("--data-dir %q: at most %d bytes, since Linux limits a socket's path to 108", c.DataDir, maxDataDir)
+	}
+	if problems := validation.IsDNS1123Subdomain(c.NodeName); len(problems) > 0 {
+		bad("--node-name %q: %s", c.NodeName, strings.Join(problems, "; "))
+	}
+	if net.ParseIP(c.NodeIP) == nil {
+		bad("--node-ip %q: want an IP address", c.NodeIP)
+	}
+	if c.BindAddress != "" && net.ParseIP(c.BindAddress) == nil {
+		bad("--bind-address %q: want an IP address", c.BindAddress)
+	}
+	if c.HTTPSListenPort < 1 || c.HTTPSListenPort > 65535 {
+		bad("--https-listen-port %d: want 1 to 65535", c.HTTPSListenPort)
+	}
+	if mode, err := strconv.ParseUint(c.WriteKubeconfigMode, 8, 32); err != nil || mode > 0o777 {
+		bad("--write-kubeconfig-mode %q: want an octal file mode such as 0600", c.WriteKubeconfigMode)
+	}
+	pods, err := netip.ParsePrefix(c.ClusterCIDR)
+	if err != nil {
+		bad("--cluster-cidr %q: want a range such as 10.42.0.0/16", c.ClusterCIDR)
+	}
+	services, err := netip.ParsePrefix(c.ServiceCIDR)
+	if err != nil {
+		bad("--service-cidr %q: want a range such as 10.43.0.0/16", c.ServiceCIDR)
+	}
+	if pods.IsValid() && services.IsValid() && pods.Overlaps(services) {
+		bad("--cluster-cidr %s and --service-cidr %s overlap; pods and Services need ranges of their own", pods, services)
+	}
+	if dns, err := netip.ParseAddr(c.ClusterDNS); err != nil || services.IsValid() && !services.Contains(dns) {
+		bad("--cluster-dns %q: want an address inside --service-cidr %s", c.ClusterDNS, c.ServiceCIDR)
+	}
+	if c.Simulate && c.SimulatedNodes < 0 {
+		bad("--simulated-nodes %d: want 0 or more", c.SimulatedNodes)
+	}
+	if c.Snapshotter != "overlayfs" && c.Snapshotter != "native" {
+		bad("--snapshotter %q: want overlayfs or native", c.Snapshotter)
+	}
+	known := []string{ComponentDNS, ComponentMetricsServer, ComponentLocalStorage, ComponentLoadBalancer}
+	for _, name := range c.Disable {
+		if !slices.Contains(known, name) {
+			bad("--disable %q: want one of %s", name, strings.Join(known, ", "))
+		}
+	}
+	return errors.Join(errs...)
+}
