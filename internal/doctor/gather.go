@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -23,17 +24,24 @@ func Gather(ctx context.Context, c *config.Config, slow bool) *Host {
 	return host
 }
 
-// buildTime is that of the commit which this program was built from.
+// buildTime is that of the commit which this program was built from, or when
+// its file was written.
 func buildTime() time.Time {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return time.Time{}
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.time" {
-			t, _ := time.Parse(time.RFC3339, setting.Value) // zero: not known
-			return t
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.time" {
+				t, _ := time.Parse(time.RFC3339, setting.Value) // zero: not known
+				return t
+			}
 		}
 	}
-	return time.Time{}
+	path, err := os.Executable()
+	if err != nil {
+		return time.Time{}
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return file.ModTime()
 }
