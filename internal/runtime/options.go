@@ -14,7 +14,7 @@ import (
 // default.
 type Options struct {
 	// DataDir is the daemon's data directory; everything lies below it, save
-	// the shims' sockets (see Paths).
+	// the shims' sockets (see package layout).
 	DataDir string
 	// CgroupRoot is the cgroup, as "/name", below which the kubelet puts the
 	// pods. containerd itself goes there too, so that a reset finds all.

@@ -2,20 +2,28 @@ package runtime
 
 import (
 	"context"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
-	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/process"
 )
 
 // Runtime keeps one containerd running and gives access to it. Its methods may
 // be called from any goroutine.
 type Runtime struct {
 	options Options
-	paths   Paths
-	ready   chan struct{}
+	paths   layout.Paths
+	owner   process.Owner
+
+	ready    chan struct{} // closed once
+	stopping chan struct{} // closed once, by StopContainerd
+	stopOnce sync.Once
+
+	connection connection
+	cni        sync.Mutex // held while the network is configured
 }
 
 // New prepares a Runtime; nothing is changed on the host before Run.
@@ -23,13 +31,16 @@ func New(options Options) (*Runtime, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	return &Runtime{options: options, paths: PathsFor(options.DataDir), ready: make(chan struct{})}, nil
+	paths := layout.For(options.DataDir)
+	return &Runtime{
+		options:    options,
+		paths:      paths,
+		owner:      paths.Owner(),
+		ready:      make(chan struct{}),
+		stopping:   make(chan struct{}),
+		connection: connection{socket: paths.Socket},
+	}, nil
 }
-
-// Run keeps containerd running until ctx ends, and then returns nil with
-// containerd and all containers still going: StopPods and StopContainerd end
-// them. It returns an error when containerd cannot be brought up at all.
-func (r *Runtime) Run(ctx context.Context) error { return errors.ErrUnsupported }
 
 // Ready is closed once the CRI of containerd answers and the sandbox image is
 // there. It stays closed when containerd is restarted later.
@@ -38,36 +49,104 @@ func (r *Runtime) Ready() <-chan struct{} { return r.ready }
 // Endpoint is the socket of the CRI, as unix:///path.
 func (r *Runtime) Endpoint() string { return "unix://" + r.paths.Socket }
 
-// WriteCNIConfig gives pods addresses from podCIDR (IPv4, or IPv4 and IPv6
-// separated by a comma). It is a no-op when that is what is in force already.
-func (r *Runtime) WriteCNIConfig(podCIDR string) error { return errors.ErrUnsupported }
-
-// ImportImages reads an image archive (docker save or OCI layout as tar, plain,
-// gzip or zstd), unpacks the images and returns them. It waits for containerd.
-func (r *Runtime) ImportImages(ctx context.Context, archive io.Reader) ([]admin.Image, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// ListImages returns the images by name. It waits for containerd.
-func (r *Runtime) ListImages(ctx context.Context) ([]admin.Image, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// StopPods stops all pods in parallel, each with its grace; it returns when the
-// last one has stopped or ctx ends, with what did not stop.
-func (r *Runtime) StopPods(ctx context.Context) error { return errors.ErrUnsupported }
-
-// StopContainerd ends containerd; containers and shims go on. It works after
-// Run has returned as well.
-func (r *Runtime) StopContainerd(ctx context.Context) error { return errors.ErrUnsupported }
-
-// Processes returns the process ids of containerd and of its shims.
-func (r *Runtime) Processes() (containerd int, shims []int) { return 0, nil }
-
-func ownExecutable() (string, error) {
-	executable, err := os.Executable()
+// Run keeps containerd running until ctx ends, and then returns nil with
+// containerd and all containers still going: StopPods and StopContainerd end
+// them. It returns an error when containerd cannot be brought up at all.
+func (r *Runtime) Run(ctx context.Context) error {
+	end := r.options.Stages.BeginDetail("host prepared for containers")
+	config, err := r.prepare(ctx)
+	end(err)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return filepath.EvalSymlinks(executable)
+	defer r.connection.close()
+	return r.supervise(ctx, config)
+}
+
+// prepare brings the host and the data directory to where containerd can start,
+// and returns its settings. What can be missing is looked for first, before
+// anything is changed.
+func (r *Runtime) prepare(ctx context.Context) ([]byte, error) {
+	host := hostFacts{}
+	var err error
+	if host.CNI, err = findCNI(r.options.BinDir); err != nil {
+		return nil, err
+	}
+	if host.RunC, err = findRunC(ctx, r.options.BinDir); err != nil {
+		return nil, err
+	}
+	if host.CanLowerOOMScore, err = canLowerOOMScore(); err != nil {
+		return nil, err
+	}
+	config, err := containerdConfig(r.options, r.paths, host)
+	if err != nil {
+		return nil, err
+	}
+
+	p := r.paths
+	for _, directory := range []string{
+		p.Bin, filepath.Dir(p.Config), filepath.Dir(p.Log), filepath.Dir(p.Socket), p.CNIConfig, p.CNIState, p.ShimSockets,
+	} {
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.forgetLastBoot(); err != nil {
+		return nil, err
+	}
+	if err := r.setUpHost(ctx); err != nil {
+		return nil, err
+	}
+	if err := linkPrograms(p.Bin, r.options.Executable); err != nil {
+		return nil, err
+	}
+	if _, err := writeFile(p.Config, config, 0o600); err != nil {
+		return nil, err
+	}
+	if r.options.PodCIDR != "" {
+		if err := r.WriteCNIConfig(r.options.PodCIDR); err != nil {
+			return nil, err
+		}
+	}
+	return config, nil
+}
+
+// stopGrace is how long containerd gets to close its database.
+const stopGrace = 20 * time.Second
+
+// StopContainerd ends containerd; containers and shims go on. It works without
+// Run as well, and makes a Run that goes on return.
+func (r *Runtime) StopContainerd(ctx context.Context) error {
+	r.stopOnce.Do(func() { close(r.stopping) })
+	running, err := process.Find(r.owner)
+	if err != nil {
+		return err
+	}
+	for _, found := range running {
+		if found.Kind != process.Containerd {
+			continue
+		}
+		if err := endProcess(ctx, r.owner, found, stopGrace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Processes returns the process ids of containerd, 0 if it does not run, and of
+// its shims.
+func (r *Runtime) Processes() (containerd int, shims []int) {
+	running, err := process.Find(r.owner)
+	if err != nil {
+		return 0, nil
+	}
+	for _, found := range running {
+		switch found.Kind {
+		case process.Containerd:
+			containerd = found.PID
+		case process.Shim:
+			shims = append(shims, found.PID)
+		}
+	}
+	return containerd, shims
 }

@@ -1,19 +1,21 @@
-package runtime
+// Package layout says where everything of one data directory lies. Its one rule:
+// a path that two packages know is here.
+package layout
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"path/filepath"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/process"
 )
 
 // Paths is where the files of one data directory's containerd lie.
 type Paths struct {
 	// Bin has the links by which the daemon becomes containerd and its shim.
 	Bin string
-	// Socket is containerd's; PIDFile says which process serves it, and from
-	// which build of the executable.
-	Socket  string
-	PIDFile string
+	// Socket is containerd's.
+	Socket string
 	// Config is containerd's settings, Log its output.
 	Config string
 	Log    string
@@ -26,16 +28,15 @@ type Paths struct {
 	// the leases of addresses.
 	CNIConfig string
 	CNIState  string
-	// Sysctls records the kernel settings that were changed, with what they
-	// were before.
-	Sysctls string
+	// HostRecord says what was on the host before us, for reset.
+	HostRecord string
 	// ShimSockets is outside of the data directory: containerd allows it 42
 	// bytes, since Linux limits a socket's path to 108.
 	ShimSockets string
 }
 
-// PathsFor returns the paths that belong to dataDir.
-func PathsFor(dataDir string) Paths {
+// For returns the paths that belong to dataDir.
+func For(dataDir string) Paths {
 	in := func(elements ...string) string {
 		return filepath.Join(append([]string{dataDir}, elements...)...)
 	}
@@ -43,7 +44,6 @@ func PathsFor(dataDir string) Paths {
 	return Paths{
 		Bin:         in("bin"),
 		Socket:      in("run", "containerd.sock"),
-		PIDFile:     in("run", "containerd.json"),
 		Config:      in("etc", "containerd.toml"),
 		Log:         in("log", "containerd.log"),
 		Root:        in("containerd"),
@@ -51,7 +51,21 @@ func PathsFor(dataDir string) Paths {
 		BootID:      in("run", "boot-id"),
 		CNIConfig:   in("etc", "cni"),
 		CNIState:    in("cni"),
-		Sysctls:     in("sysctls.json"),
+		HostRecord:  in("host.json"),
 		ShimSockets: filepath.Join("/run/bulkhead", hex.EncodeToString(sum[:4])),
 	}
 }
+
+// Owner tells the processes of this containerd from others.
+func (p Paths) Owner() process.Owner {
+	return process.Owner{Config: p.Config, Socket: p.Socket}
+}
+
+// What the pods' network is called.
+const (
+	// Bridge is the interface that pods are connected to.
+	Bridge = "bulkhead0"
+	// CNINetwork is the name of the network, CNIConfigName of its file.
+	CNINetwork    = "bulkhead"
+	CNIConfigName = "10-bulkhead.conflist"
+)

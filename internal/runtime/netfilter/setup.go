@@ -1,0 +1,81 @@
+package netfilter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// Pods is what the rules for pods' traffic depend on.
+type Pods struct {
+	// Bridge is the interface that pods are connected to.
+	Bridge string
+	// Local are the ranges of the pods here, Cluster those of all pods.
+	Local, Cluster []netip.Prefix
+}
+
+// Set puts the rules for pods' traffic in force, in place of earlier ones.
+func Set(ctx context.Context, pods Pods) error {
+	if _, err := run(ctx, []byte(masquerade(pods)), "nft", "-f", "-"); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			return fmt.Errorf("nft is not installed, and neither pods nor Services can be reached without it; install Debian's package nftables: %w", err)
+		}
+		return err
+	}
+	return acceptForwarded(ctx, pods.Bridge)
+}
+
+// masquerade returns the nft script by which pods reach what is not a pod under
+// the node's address. One rule for all, where CNI's bridge plugin would make one
+// per pod at the price of several processes at each pod's start.
+func masquerade(pods Pods) string {
+	var rules strings.Builder
+	for _, local := range pods.Local {
+		family, multicast := "ip", "224.0.0.0/4"
+		if local.Addr().Is6() {
+			family, multicast = "ip6", "ff00::/8"
+		}
+		keep := []string{multicast}
+		for _, cluster := range append([]netip.Prefix{local}, pods.Cluster...) {
+			if cluster.Addr().Is6() == local.Addr().Is6() && !slices.Contains(keep, cluster.Masked().String()) {
+				keep = append(keep, cluster.Masked().String())
+			}
+		}
+		for _, destination := range keep {
+			fmt.Fprintf(&rules, "\t\t%s saddr %s %s daddr %s return\n", family, local.Masked(), family, destination)
+		}
+		fmt.Fprintf(&rules, "\t\t%s saddr %s oifname != %q masquerade\n", family, local.Masked(), pods.Bridge)
+	}
+	// Declared first, so that there is something to delete.
+	return fmt.Sprintf(`table inet %[1]s
+delete table inet %[1]s
+table inet %[1]s {
+	comment "Bulkhead: pods' traffic to the outside"
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+%[2]s	}
+}
+`, OwnTable, rules.String())
+}
+
+// acceptForwarded lets pods' traffic through where iptables is in use: Docker,
+// for one, sets the policy of forwarding to drop.
+func acceptForwarded(ctx context.Context, bridge string) error {
+	for _, program := range iptablesPrograms {
+		if _, err := exec.LookPath(program + "-restore"); err != nil {
+			continue
+		}
+		script := fmt.Sprintf("*filter\n:%[1]s - [0:0]\n-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", forwardChain, bridge)
+		if _, err := run(ctx, nil, program, "-w", "5", "-C", "FORWARD", "-j", forwardChain); err != nil {
+			script += fmt.Sprintf("-I FORWARD -j %s\n", forwardChain)
+		}
+		if _, err := run(ctx, []byte(script+"COMMIT\n"), program+"-restore", "--noflush", "--wait", "5"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
