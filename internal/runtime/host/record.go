@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"syscall"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/netfilter"
 )
 
@@ -21,6 +23,8 @@ type Record struct {
 	NetNS  uint64 `json:"netns"`
 	// Sysctls are the kernel settings that were changed.
 	Sysctls map[string]Change `json:"sysctls,omitempty"`
+	// Bridge says that there was an interface with our bridge's name.
+	Bridge bool `json:"bridge,omitempty"`
 	// Tables and Chains are packet filter tables and chains with names like ours.
 	Tables []netfilter.Table `json:"tables,omitempty"`
 	Chains []netfilter.Chain `json:"chains,omitempty"`
@@ -38,6 +42,8 @@ func Observe(ctx context.Context) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, err = net.InterfaceByName(layout.Bridge)
+	record.Bridge = err == nil
 	if record.Tables, err = netfilter.Tables(ctx); err != nil {
 		return nil, fmt.Errorf("look at the host's packet filter: %w", err)
 	}

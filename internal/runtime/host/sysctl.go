@@ -111,4 +111,17 @@ func (r *Record) restore(root string) error {
 	return errors.Join(errs...)
 }
 
+// OfNetwork returns a record with those kernel settings only that belong to the
+// network namespace; the others are the machine's.
+func (r *Record) OfNetwork() *Record {
+	of := *r
+	of.Sysctls = map[string]Change{}
+	for name, change := range r.Sysctls {
+		if strings.HasPrefix(name, "net/") {
+			of.Sysctls[name] = change
+		}
+	}
+	return &of
+}
+
 func dotted(name string) string { return strings.ReplaceAll(name, "/", ".") }

@@ -1,0 +1,46 @@
+package reset
+
+import (
+	"path/filepath"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/cgroup"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/host"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
+)
+
+// phases returns what is to be done, in an order in which nothing comes back:
+// who starts and mounts things first, what everything lies in last.
+func (t Target) phases() ([]phase, error) {
+	if err := t.validate(); err != nil {
+		return nil, err
+	}
+	group, err := cgroup.Open(t.CgroupRoot)
+	if err != nil {
+		return nil, err
+	}
+	paths := layout.For(t.DataDir)
+	// Mounts and links are shown by their real path.
+	real, err := filepath.EvalSymlinks(t.DataDir)
+	if err != nil {
+		real = t.DataDir // not there: nothing is mounted in it
+	}
+	mounts := mounts{roots: t.ownMounts(layout.For(real)), below: real}
+	network := network{paths: paths}
+	// Loaded now: the file goes with the data directory, but what it says is for
+	// the phases before that.
+	if network.record, err = host.Load(paths.HostRecord); err != nil {
+		return nil, err
+	}
+	processes := processes{owner: paths.Owner(), group: group}
+	files := files{target: t, paths: paths, mounts: mounts, real: real}
+	return []phase{
+		{processes.find, processes.remove},
+		{mounts.find, mounts.remove},
+		{network.findLinks, network.removeLinks},
+		{network.findTables, network.removeTables},
+		{network.findChains, network.removeChains},
+		{network.findSettings, network.restoreSettings},
+		cgroups(group),
+		{files.find, files.remove},
+	}, nil
+}
