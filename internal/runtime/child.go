@@ -93,7 +93,7 @@ func (r *Runtime) start(ctx context.Context, config []byte) (*process.Handle, er
 	defer notify.close()
 
 	command := exec.Command(filepath.Join(r.paths.Bin, containerdName), "--config", r.paths.Config)
-	command.Env = containerdEnv(os.Environ(), notify.path, sum(config))
+	command.Env = containerdEnv(os.Environ(), r.paths.Bin, notify.path, sum(config))
 	command.Dir = "/"
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -146,14 +146,14 @@ func endProcess(ctx context.Context, owner process.Owner, found process.Process,
 
 // containerdEnv returns the environment for containerd, given ours. Proxies and
 // the like are for it as well; what systemd told us is not.
-func containerdEnv(environ []string, notifySocket, configSum string) []string {
+func containerdEnv(environ []string, bin, notifySocket, configSum string) []string {
 	set := map[string]string{
 		"NOTIFY_SOCKET": notifySocket,
 		configEnv:       configSum,
 		// containerd holds little and allocates in bursts; this halves what it
 		// keeps for about 1 % more processor time at start.
 		"GOGC": "50",
-		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH": bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	}
 	drop := []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "WATCHDOG_PID", "WATCHDOG_USEC", "GOMEMLIMIT", "GOMAXPROCS"}
 	var env []string

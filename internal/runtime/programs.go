@@ -32,11 +32,12 @@ func ownExecutable() (string, error) {
 }
 
 // linkPrograms makes bin/containerd and bin/containerd-shim-runc-v2 lead to
-// executable.
-func linkPrograms(bin, executable string) error {
-	for _, name := range []string{containerdName, shimName} {
+// executable, and bin/runc to the OCI runtime, which the shim looks for in its
+// PATH where it is asked without being told about a pod.
+func linkPrograms(bin, executable, runC string) error {
+	for name, program := range map[string]string{containerdName: executable, shimName: executable, "runc": runC} {
 		link := filepath.Join(bin, name)
-		if target, err := os.Readlink(link); err == nil && target == executable {
+		if target, err := os.Readlink(link); err == nil && target == program {
 			continue
 		}
 		// By renaming, since a shim may be started at any moment.
@@ -44,7 +45,7 @@ func linkPrograms(bin, executable string) error {
 		if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("link %s: %w", name, err)
 		}
-		if err := os.Symlink(executable, temporary); err != nil {
+		if err := os.Symlink(program, temporary); err != nil {
 			return fmt.Errorf("link %s: %w", name, err)
 		}
 		if err := os.Rename(temporary, link); err != nil {

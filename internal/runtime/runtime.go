@@ -97,7 +97,7 @@ func (r *Runtime) prepare(ctx context.Context) ([]byte, error) {
 	if err := r.setUpHost(ctx); err != nil {
 		return nil, err
 	}
-	if err := linkPrograms(p.Bin, r.options.Executable); err != nil {
+	if err := linkPrograms(p.Bin, r.options.Executable, host.RunC); err != nil {
 		return nil, err
 	}
 	if _, err := writeFile(p.Config, config, 0o600); err != nil {

@@ -7,8 +7,12 @@ import (
 	"path/filepath"
 
 	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
-	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task/plugin"
+	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task"
 	containerdshim "github.com/containerd/containerd/v2/pkg/shim"
+	"github.com/containerd/containerd/v2/pkg/shutdown"
+	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/plugin"
+	"github.com/containerd/plugin/registry"
 )
 
 const (
@@ -35,6 +39,10 @@ func init() {
 	// Other packages of the daemon may have declared flags by now, some of the
 	// same names (glog's -v).
 	flag.CommandLine = flag.NewFlagSet(Name, flag.ExitOnError)
+	// And some of containerd's plugins have registered themselves in the same
+	// list from which the shim starts all that it finds.
+	registry.Reset()
+	registry.Register(taskService())
 	// The main goroutine is bound to its thread while packages initialise, which
 	// makes each of its wake-ups two thread switches; the shim runs on another.
 	go func() {
@@ -42,4 +50,27 @@ func init() {
 		os.Exit(0)
 	}()
 	select {}
+}
+
+// taskService is the one plugin of a shim: the service by which containerd
+// starts and stops the containers of its pod. It is registered here and not by
+// importing upstream's package for it, which would register it in containerd
+// too.
+func taskService() *plugin.Registration {
+	return &plugin.Registration{
+		Type:     plugins.TTRPCPlugin,
+		ID:       "task",
+		Requires: []plugin.Type{plugins.EventPlugin, plugins.InternalPlugin},
+		InitFn: func(context *plugin.InitContext) (any, error) {
+			publisher, err := context.GetByID(plugins.EventPlugin, "publisher")
+			if err != nil {
+				return nil, err
+			}
+			service, err := context.GetByID(plugins.InternalPlugin, "shutdown")
+			if err != nil {
+				return nil, err
+			}
+			return task.NewTaskService(context.Context, publisher.(containerdshim.Publisher), service.(shutdown.Service))
+		},
+	}
 }

@@ -1,0 +1,72 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	goruntime "runtime"
+	"testing"
+
+	// The test's executable becomes containerd and its shim, as the daemon does.
+	_ "github.com/bulkhead-k8s/bulkhead/internal/runtime/containerd"
+	_ "github.com/bulkhead-k8s/bulkhead/internal/runtime/shim"
+
+	"github.com/bulkhead-k8s/bulkhead/test/hosts"
+)
+
+// netnsEnv says that this process runs in the network namespace of that name.
+const netnsEnv = "BULKHEAD_TEST_NETNS"
+
+// TestMain runs all tests in a network namespace of their own, where there is
+// one to be had: those with containers change interfaces and packet filters.
+func TestMain(m *testing.M) {
+	if os.Getenv(netnsEnv) != "" || hosts.Supported() != nil {
+		os.Exit(m.Run())
+	}
+	code, err := inNamespace()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func inNamespace() (int, error) {
+	ctx := context.Background()
+	namespace, err := hosts.New(ctx, "bulkhead-runtime")
+	if err != nil {
+		return 0, err
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return 0, errors.Join(err, namespace.Close())
+	}
+	command := namespace.Command(ctx, executable, os.Args[1:]...)
+	command.Env = append(os.Environ(), netnsEnv+"="+namespace.Name)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err = command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), namespace.Close()
+	}
+	return 0, errors.Join(err, namespace.Close())
+}
+
+// binDir returns where `make build` puts runc and the CNI plugins, or skips.
+func binDir(t *testing.T) string {
+	t.Helper()
+	if err := hosts.Supported(); err != nil {
+		t.Skipf("containers: %v", err)
+	}
+	_, file, _, _ := goruntime.Caller(0)
+	directory := filepath.Join(filepath.Dir(file), "..", "..", "bin")
+	for _, program := range []string{"runc", "cni/bridge", "cni/host-local", "cni/portmap"} {
+		if _, err := os.Stat(filepath.Join(directory, program)); err != nil {
+			t.Skipf("containers: bin/%s is missing; `make build` builds it", program)
+		}
+	}
+	return directory
+}
