@@ -9,20 +9,19 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"strings"
 )
 
 // unpackDebs merges the files of packages into one tree. Their content waits
 // in the spool, which the caller closes once the tree is written.
-func unpackDebs(ctx context.Context, debs []string, keepDocs bool) (tree, *spool, error) {
+func unpackDebs(ctx context.Context, debs []string, skip leaveOut) (tree, *spool, error) {
 	s, err := newSpool()
 	if err != nil {
 		return nil, nil, err
 	}
 	t := tree{}
-	u := debUnpacker{tree: t, spool: s, keepDocs: keepDocs}
+	u := debUnpacker{tree: t, spool: s, skip: skip}
 	for _, d := range debs {
 		if err := u.unpack(ctx, d); err != nil {
 			s.close()
@@ -44,9 +43,9 @@ func unpackDebs(ctx context.Context, debs []string, keepDocs bool) (tree, *spool
 }
 
 type debUnpacker struct {
-	tree     tree
-	spool    *spool
-	keepDocs bool
+	tree  tree
+	spool *spool
+	skip  leaveOut
 }
 
 func (u debUnpacker) unpack(ctx context.Context, file string) (err error) {
@@ -89,10 +88,10 @@ func (u debUnpacker) read(tr *tar.Reader) error {
 		if err != nil {
 			return err
 		}
-		if clean == "" || !u.keepDocs && isDocumentation(clean) {
+		name := mergeUsr(clean)
+		if name == "" || u.skip.match(name) {
 			continue
 		}
-		name := mergeUsr(clean)
 		e := entry{typeflag: hdr.Typeflag, mode: hdr.Mode & 0o7777, uid: hdr.Uid, gid: hdr.Gid}
 		switch hdr.Typeflag {
 		case tar.TypeReg:
@@ -109,7 +108,7 @@ func (u debUnpacker) read(tr *tar.Reader) error {
 			}
 			first, ok := u.tree[mergeUsr(target)]
 			if !ok {
-				continue // linked to documentation that is left out
+				continue // linked to something that is left out
 			}
 			e = first
 		default:
@@ -139,16 +138,6 @@ func (u debUnpacker) bundleCertificates() error {
 		return fmt.Errorf("bundle CA certificates: %w", err)
 	}
 	return u.tree.put(to, entry{typeflag: tar.TypeReg, mode: 0o644, body: bytesContent(bundle)})
-}
-
-func isDocumentation(name string) bool {
-	for _, dir := range []string{"man", "info", "locale", "lintian", "linda", "doc-base", "bug", "help", "gtk-doc"} {
-		if strings.HasPrefix(name, "usr/share/"+dir+"/") {
-			return true
-		}
-	}
-	// Licences must go where the program goes.
-	return strings.HasPrefix(name, "usr/share/doc/") && path.Base(name) != "copyright"
 }
 
 // spool keeps the content of unpacked files in one temporary file, since the

@@ -21,7 +21,8 @@ import (
 // certificates is made here, where the package of that name is in.
 type Debian struct {
 	// Packages are names as `apt-get install` takes them, without recommended
-	// ones.
+	// ones. Packages that every Debian has, such as dash for /bin/sh or
+	// coreutils, are nobody's dependency: name them where they are needed.
 	Packages []string
 	// Files are laid over the packages.
 	Files []File
@@ -30,6 +31,9 @@ type Debian struct {
 	// KeepDocs keeps manuals, documentation and translations. Licences
 	// (usr/share/doc/*/copyright) are kept in any case.
 	KeepDocs bool
+	// Drop are patterns, as path.Match has them, of paths that are left out with
+	// all that is below them: usr/lib/*/libLLVM*.
+	Drop []string
 }
 
 // FromDebian makes an image of Debian packages on any machine that has apt-get
@@ -75,7 +79,7 @@ func (b Builder) packagesLayer(ctx context.Context, d Debian) (v1.Layer, error) 
 	if err != nil {
 		return nil, err
 	}
-	known := b.cache().path(debianKey(debs, d.KeepDocs), ".packages")
+	known := b.cache().path(debianKey(debs, d), ".packages")
 	if diffID, err := os.ReadFile(known); err == nil {
 		if l, ok := b.cache().get(string(diffID)); ok {
 			return l, nil
@@ -86,7 +90,7 @@ func (b Builder) packagesLayer(ctx context.Context, d Debian) (v1.Layer, error) 
 		return nil, err
 	}
 	b.logf("unpacking %d packages for %v", len(files), d.Packages)
-	t, spool, err := unpackDebs(ctx, files, d.KeepDocs)
+	t, spool, err := unpackDebs(ctx, files, leaveOut{docs: !d.KeepDocs, patterns: d.Drop})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,7 @@ func (b Builder) packagesLayer(ctx context.Context, d Debian) (v1.Layer, error) 
 // cached layers of the old way are not used any more.
 const debianFormat = 1
 
-func debianKey(debs []deb, keepDocs bool) string {
+func debianKey(debs []deb, d Debian) string {
 	sorted := slices.Clone(debs)
 	slices.SortFunc(sorted, func(a, b deb) int { return slices.Compare([]string{a.File, a.Hash}, []string{b.File, b.Hash}) })
 	h := sha256.New()
@@ -114,7 +118,8 @@ func debianKey(debs []deb, keepDocs bool) string {
 	_ = json.NewEncoder(h).Encode(struct {
 		Format   int
 		KeepDocs bool
+		Drop     []string
 		Debs     []deb
-	}{debianFormat, keepDocs, sorted})
+	}{debianFormat, d.KeepDocs, d.Drop, sorted})
 	return sum(h)
 }

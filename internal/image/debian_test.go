@@ -155,3 +155,20 @@ func TestUsrMerge(t *testing.T) {
 		}
 	}
 }
+
+func TestLeaveOut(t *testing.T) {
+	l := leaveOut{docs: true, patterns: []string{"usr/lib/*/libLLVM*", "usr/lib/llvm-*"}}
+	for name, want := range map[string]bool{
+		"usr/lib/x86_64-linux-gnu/libLLVM-14.so.1": true,
+		"usr/lib/llvm-14/lib/libLLVM.so":           true,
+		"usr/lib/x86_64-linux-gnu/libc.so.6":       false,
+		"usr/share/man/man1/ls.1.gz":               true,
+		"usr/share/doc/libc6/copyright":            false,
+		"usr/share/doc/libc6/README":               true,
+		"usr/bin/man":                              false,
+	} {
+		if got := l.match(name); got != want {
+			t.Errorf("match(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
