@@ -1,0 +1,14 @@
+// Package simulate plays nodes that exist in the API only, for `bulkhead up
+// --simulate` and for tests of scale: pods go through their life without
+// containers.
+//
+// Node objects are made and kept ready by Leases; every pod that is bound to one
+// goes into decide, a pure function, which answers with the status that a
+// kubelet would report by now, with when to look again, or with the pod's
+// removal. Its one rule: only nodes with the label LabelSimulated, and their
+// pods, are touched.
+//
+// It is kwok's approach and not kwok's code: that evaluates templates, jq and
+// CEL for each pod and needs the API's OpenAPI document before it starts, for
+// stages that a user can write. Here the one life that pods have is a function.
+package simulate
