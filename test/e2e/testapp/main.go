@@ -17,6 +17,7 @@ var modes = map[string]func(args []string) error{
 	"serve":   serve,
 	"webhook": serveWebhook,
 	"sleep":   sleep,
+	"stop":    stop,
 	"exit":    exit,
 	"echo":    echo,
 	"cat":     cat,
@@ -61,6 +62,18 @@ func sleep(args []string) error {
 	case <-after:
 	}
 	return nil
+}
+
+// stop asks a process of its container to end, given by number.
+func stop(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("stop: want the number of a process")
+	}
+	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, syscall.SIGTERM)
 }
 
 // exit ends with the given code, after writing the rest of the line.

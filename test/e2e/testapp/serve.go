@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -102,6 +103,7 @@ func (s *server) handler() http.Handler {
 		fmt.Fprint(w, "slow")
 	})
 	mux.HandleFunc("POST /burn", burn)
+	mux.HandleFunc("POST /hoard", hoard)
 	mux.HandleFunc("POST /load/start", s.startLoad)
 	mux.HandleFunc("POST /load/stop", s.stopLoad)
 	return mux
@@ -155,6 +157,20 @@ func burn(w http.ResponseWriter, r *http.Request) {
 		for end := time.Now().Add(wait); time.Now().Before(end); {
 		}
 	}()
+}
+
+// hoard takes memory and uses every page of it.
+func hoard(w http.ResponseWriter, r *http.Request) {
+	size, err := strconv.Atoi(r.FormValue("mebibytes"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	memory := make([]byte, size<<20)
+	for i := 0; i < len(memory); i += os.Getpagesize() {
+		memory[i] = 1
+	}
+	fmt.Fprint(w, len(memory))
 }
 
 func refuse(w http.ResponseWriter, err error) {

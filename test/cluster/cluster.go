@@ -1,0 +1,304 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/stages"
+	"github.com/bulkhead-k8s/bulkhead/test/hosts"
+)
+
+// Options say what cluster is wanted. The zero value is a usual one.
+type Options struct {
+	// Label begins the names of the namespace and the data directory. Default
+	// "bh-test".
+	Label string
+	// DataDir is made if it is missing. Default: a new folder in the system's
+	// folder for temporary files.
+	DataDir string
+	// Args are flags of bulkheadd beside those for the data directory.
+	Args []string
+	// Simulate runs without containers, and without a namespace if User is set.
+	Simulate bool
+	// User is the user that bulkheadd runs as. Default: that of the tests.
+	User *syscall.Credential
+}
+
+// Cluster is one data directory with the daemon that runs on it, if any does.
+type Cluster struct {
+	// Config is what the daemon makes of its flags.
+	Config *config.Config
+	// Net is the daemon's network; nil if it is that of the tests.
+	Net *hosts.Namespace
+
+	options Options
+	args    []string
+	logPath string
+
+	mu     sync.Mutex // guards daemon
+	daemon *process
+}
+
+// process is one run of the daemon.
+type process struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when it has ended and err is set
+	err    error
+}
+
+// New prepares a cluster; nothing runs yet.
+func New(ctx context.Context, o Options) (*Cluster, error) {
+	if o.Label == "" {
+		o.Label = "bh-test"
+	}
+	var err error
+	if o.DataDir == "" {
+		if o.DataDir, err = os.MkdirTemp("", o.Label+"-"); err != nil {
+			return nil, fmt.Errorf("make a data directory: %w", err)
+		}
+		if o.User != nil {
+			if err := os.Chown(o.DataDir, int(o.User.Uid), int(o.User.Gid)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	c := &Cluster{options: o, logPath: o.DataDir + ".log", Config: config.Default()}
+	c.args = append([]string{"--data-dir", o.DataDir}, o.Args...)
+	if o.Simulate {
+		c.args = append(c.args, "--simulate")
+	}
+	if o.User == nil {
+		if c.Net, err = hosts.New(ctx, o.Label); err != nil {
+			return nil, err
+		}
+		// As --node-ip, because this process is not in the namespace.
+		c.Config.NodeIP = c.Net.Address.String()
+	}
+	flags := newFlagSet()
+	c.Config.AddFlags(flags)
+	if err := flags.Parse(c.args); err != nil {
+		return nil, err
+	}
+	return c, c.Config.Complete()
+}
+
+// Command prepares one of our programs in the cluster's network, as the
+// cluster's user.
+func (c *Cluster) Command(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
+	path, err := Program(program)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	if c.Net != nil {
+		cmd = c.Net.Command(ctx, path, args...)
+	}
+	if c.options.User != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.options.User}
+		cmd.Dir = "/"
+		cmd.Env = append(os.Environ(), "HOME="+c.options.DataDir)
+	}
+	return cmd, nil
+}
+
+// Flags are those that a command of ours needs to mean this cluster.
+func (c *Cluster) Flags() []string { return c.args }
+
+// Launch starts the daemon and does not wait for it.
+func (c *Cluster) Launch() error {
+	// Not bound to a context: the end of a test must not end it out of order.
+	cmd, err := c.Command(context.Background(), "bulkheadd", append([]string{"server"}, c.args...)...)
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(c.logPath, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start bulkheadd: %w", err)
+	}
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.exited)
+	}()
+	c.mu.Lock()
+	c.daemon = p
+	c.mu.Unlock()
+	return nil
+}
+
+// Start runs the daemon and waits until the cluster is usable.
+func (c *Cluster) Start(ctx context.Context) error {
+	if err := c.Launch(); err != nil {
+		return err
+	}
+	return c.WaitReady(ctx)
+}
+
+// pollInterval is how often a foreign process is asked again.
+const pollInterval = 20 * time.Millisecond
+
+// WaitReady waits until the daemon says that its start is over.
+func (c *Cluster) WaitReady(ctx context.Context) error {
+	client := c.Admin()
+	defer client.Close()
+	p := c.process()
+	for {
+		// The stream of stages ends when the start is over.
+		err := client.FollowStages(ctx, func(stages.Stage) error { return nil })
+		if err == nil {
+			if status, err := client.Status(ctx); err == nil && status.Ready {
+				return nil
+			}
+		}
+		select {
+		case <-p.exited:
+			return fmt.Errorf("bulkheadd ended during its start (%v): %s", p.err, lastLines(c.logPath, 5))
+		case <-ctx.Done():
+			return fmt.Errorf("bulkheadd is not ready: %w (%v)", ctx.Err(), err)
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+func (c *Cluster) process() *process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.daemon
+}
+
+// PID is that of the daemon, or 0.
+func (c *Cluster) PID() int {
+	p := c.process()
+	if p == nil {
+		return 0
+	}
+	select {
+	case <-p.exited:
+		return 0
+	default:
+		return p.cmd.Process.Pid
+	}
+}
+
+// Exited returns once the daemon has ended, with how it did, or when ctx ends.
+func (c *Cluster) Exited(ctx context.Context) error {
+	p := c.process()
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.exited:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("bulkheadd goes on: %w", ctx.Err())
+	}
+}
+
+// Kill ends the daemon as a crash does, without a chance to tidy up.
+func (c *Cluster) Kill() {
+	p := c.process()
+	if p == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// Stop ends the daemon as a service manager does; its containers go on.
+func (c *Cluster) Stop(ctx context.Context) error {
+	p := c.process()
+	if p == nil {
+		return nil
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return c.Exited(ctx)
+}
+
+// Down asks the daemon to end, with its pods unless keepPods, and waits for it.
+func (c *Cluster) Down(ctx context.Context, keepPods bool) error {
+	client := c.Admin()
+	defer client.Close()
+	if err := client.Stop(ctx, keepPods); err != nil {
+		return err
+	}
+	return c.Exited(ctx)
+}
+
+// Admin is a client of the daemon's own socket.
+func (c *Cluster) Admin() *admin.Client {
+	return admin.NewClient(c.Config.DataDir, c.Config.AdminSocket())
+}
+
+// REST is the administrator's access, from the tests' network.
+func (c *Cluster) REST() (*rest.Config, error) {
+	return RESTFromFile(c.Config.WriteKubeconfig)
+}
+
+// RESTFromFile is the access that a kubeconfig gives, without client-go's
+// default limit of 5 requests a second.
+func RESTFromFile(path string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	return config, nil
+}
+
+// Remove ends everything and takes away what is left, also after a test that
+// failed. It returns what it could not remove.
+func (c *Cluster) Remove(ctx context.Context) error {
+	if c.PID() != 0 {
+		if err := c.Down(ctx, false); err != nil {
+			c.Kill()
+		}
+	}
+	var errs []error
+	reset, err := c.Command(ctx, "bulkheadd", "reset", "--data-dir", c.Config.DataDir)
+	if err == nil {
+		var said []byte
+		if said, err = reset.CombinedOutput(); err != nil {
+			err = fmt.Errorf("bulkheadd reset: %w: %s", err, said)
+		}
+	}
+	errs = append(errs, err, c.sweep())
+	if c.Net != nil {
+		errs = append(errs, c.Net.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(c.Config.DataDir), os.Remove(c.logPath))...)
+}
+
+// WriteLogs copies the ends of the daemon's and containerd's logs.
+func (c *Cluster) WriteLogs(out io.Writer, lines int) {
+	for _, path := range []string{c.logPath, c.Config.LogFile(), filepath.Join(c.Config.DataDir, "log", "containerd.log")} {
+		if text := lastLines(path, lines); text != "" {
+			fmt.Fprintf(out, "--- end of %s ---\n%s\n", path, text)
+		}
+	}
+}
+
+// Log is all that the daemon wrote.
+func (c *Cluster) Log() string {
+	data, _ := os.ReadFile(c.logPath)
+	return string(data)
+}
