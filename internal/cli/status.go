@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+)
+
+func (a *app) status() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show components, versions, addresses, health and resources",
+		Long: `Show how the cluster is.
+
+Exit codes: 0 all is well, 1 it is starting or something is not healthy, 2 the
+command line makes no sense, 3 no daemon runs.`,
+		Example: a.text(`  bulkhead status
+  bulkhead status -o json | jq .ready
+  until bulkhead status >/dev/null; do sleep 1; done`),
+		Args: a.noArgs,
+	}
+	load := a.locate(cmd)
+	output := addOutput(cmd, table, asJSON, asYAML)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := load()
+		if err != nil {
+			return err
+		}
+		client := a.client(c)
+		defer client.Close()
+		status, err := client.Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if *output == table {
+			err = a.printStatus(status)
+		} else {
+			err = printAs(a.out, *output, status)
+		}
+		return errors.Join(err, healthCode(status))
+	}
+	return cmd
+}
+
+// healthCode is the exit code that a status deserves, as an error.
+func healthCode(status admin.Status) error {
+	if !status.Ready {
+		return codeError(exitFailed)
+	}
+	for _, component := range status.Components {
+		if component.Health != admin.HealthOK {
+			return codeError(exitFailed)
+		}
+	}
+	return nil
+}
+
+func (a *app) printStatus(s admin.Status) error {
+	state := a.paint(a.out, green, "ready")
+	if !s.Ready {
+		state = a.paint(a.out, yellow, "starting")
+	}
+	nodes := fmt.Sprintf("%s (%s)", s.NodeName, s.NodeIP)
+	if s.Simulated {
+		nodes = "simulated"
+	}
+	r := s.Resources
+	usage := fmt.Sprintf("%s, %.1f s of CPU", bytesText(r.ResidentBytes), r.CPUSeconds)
+	if r.ContainerdResidentBytes > 0 {
+		usage += fmt.Sprintf("; containerd %s, %.1f s", bytesText(r.ContainerdResidentBytes), r.ContainerdCPUSeconds)
+	}
+	for _, row := range [][2]string{
+		{"State", fmt.Sprintf("%s, process %d, up %s", state, s.PID, time.Since(s.Started).Round(time.Second))},
+		{"Version", fmt.Sprintf("Bulkhead %s, Kubernetes %s", s.Version, s.KubernetesVersion)},
+		{"Node", nodes},
+		{"API server", s.Server},
+		{"DNS", s.ClusterDNS},
+		{"Kubeconfig", s.Kubeconfig},
+		{"Data", fmt.Sprintf("%s (%s free)", s.DataDir, bytesText(r.DiskFreeBytes))},
+		{"Memory", usage},
+	} {
+		a.printf("%-11s %s\n", row[0], row[1])
+	}
+	a.printf("\n")
+	writer := tabwriter.NewWriter(a.out, 0, 8, 3, ' ', 0)
+	fmt.Fprintln(writer, "COMPONENT\tHEALTH\tVERSION\tADDRESS\tMESSAGE")
+	for _, c := range s.Components {
+		fmt.Fprintf(writer, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Health, c.Version, c.Address, c.Message)
+	}
+	return writer.Flush()
+}

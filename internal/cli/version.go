@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/version"
+)
+
+// versions are what `version` prints.
+type versions struct {
+	Client   string `json:"client"`
+	Platform string `json:"platform"`
+	Go       string `json:"go"`
+	// Daemon is the version of the running daemon, else of the program.
+	Daemon     string `json:"daemon,omitempty"`
+	Kubernetes string `json:"kubernetes"`
+	Running    bool   `json:"running"`
+}
+
+func (a *app) version() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of this program, of the daemon and of Kubernetes",
+		Example: a.text(`  bulkhead version
+  bulkhead version -o json`),
+		Args: a.noArgs,
+	}
+	load := a.locate(cmd)
+	output := addOutput(cmd, table, asJSON, asYAML)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := load()
+		if err != nil {
+			return err
+		}
+		v := a.versions(cmd.Context(), c)
+		if *output != table {
+			return printAs(a.out, *output, v)
+		}
+		a.printf("bulkhead    %s (%s, %s)\n", v.Client, v.Platform, v.Go)
+		switch {
+		case v.Running:
+			a.printf("bulkheadd   %s, running\n", v.Daemon)
+		case v.Daemon != "":
+			a.printf("bulkheadd   %s, not running\n", v.Daemon)
+		default:
+			a.printf("bulkheadd   not found\n")
+		}
+		a.printf("Kubernetes  %s\n", v.Kubernetes)
+		if v.Daemon != "" && v.Daemon != v.Client {
+			a.note("this program and the daemon are of different versions; `%s down` and `%s up` start the new one", a.name, a.name)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) versions(ctx context.Context, c *config.Config) versions {
+	v := versions{
+		Client: version.Bulkhead(), Kubernetes: version.Kubernetes(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
+	}
+	client := a.client(c)
+	defer client.Close()
+	status, err := client.Status(ctx)
+	if err == nil {
+		v.Daemon, v.Kubernetes, v.Running = status.Version, status.KubernetesVersion, true
+		return v
+	}
+	if !errors.Is(err, admin.ErrNotRunning) {
+		a.note("%v", err)
+	}
+	path, err := findDaemon()
+	if err != nil {
+		return v
+	}
+	var program struct{ Bulkhead, Kubernetes string }
+	data, err := exec.CommandContext(ctx, path, "version", "--output=json").Output()
+	if err == nil && json.Unmarshal(data, &program) == nil {
+		v.Daemon, v.Kubernetes = program.Bulkhead, program.Kubernetes
+	}
+	return v
+}
