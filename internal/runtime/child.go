@@ -82,10 +82,7 @@ func (r *Runtime) start(ctx context.Context, config []byte) (*process.Handle, er
 		return nil, err
 	}
 	defer log.Close()
-	logged, err := log.Seek(0, 2)
-	if err != nil {
-		return nil, err
-	}
+	logged := logSize(r.paths.Log)
 	notify, err := listenNotify(filepath.Join(filepath.Dir(r.paths.Socket), "notify.sock"))
 	if err != nil {
 		return nil, err
@@ -117,7 +114,7 @@ func (r *Runtime) start(ctx context.Context, config []byte) (*process.Handle, er
 	stopWaiting()
 	if endErr := <-ended; endErr == nil {
 		return nil, errors.Join(
-			fmt.Errorf("containerd ended during its start; last of %s:\n%s", r.paths.Log, logSince(r.paths.Log, logged, 5)),
+			fmt.Errorf("containerd ended during its start; last errors in %s: %s", r.paths.Log, complaints(r.paths.Log, logged, 3)),
 			containerd.Close())
 	}
 	if readyErr != nil {

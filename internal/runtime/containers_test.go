@@ -57,7 +57,8 @@ func TestContainersOutliveUsAndContainerd(t *testing.T) {
 	if len(shims) != 1 {
 		t.Errorf("shims are %v, want one for the pod", shims)
 	}
-	t.Logf("resident: containerd %d kB, shim %d kB", residentKB(t, containerd), residentKB(t, shims[0]))
+	t.Logf("containerd: %s", resident(t, containerd))
+	t.Logf("shim: %s", resident(t, shims[0]))
 	first.stop(t)
 	second := node.run(t)
 	t.Logf("ready again after %v", second.readyAfter.Round(time.Millisecond))

@@ -29,22 +29,53 @@ func openLog(path string) (*os.File, error) {
 	return file, nil
 }
 
-// logSince returns the last lines, at most, of what was written to path behind
-// offset: the reason why a program ended.
-func logSince(path string, offset int64, lines int) string {
+// logSize returns where the next line of a log will be.
+func logSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// complaints returns the last errors, at most, of what containerd wrote to path
+// behind offset: the reason why it ended.
+func complaints(path string, offset int64, most int) string {
 	file, err := os.Open(path)
 	if err != nil {
-		return ""
+		return "(no log)"
 	}
 	defer file.Close()
-	const enough = 32 << 10
+	const enough = 256 << 10
 	if size, err := file.Seek(0, io.SeekEnd); err == nil && size-offset > enough {
 		offset = size - enough
 	}
 	data, err := io.ReadAll(io.NewSectionReader(file, offset, enough))
 	if err != nil {
-		return ""
+		return "(no log)"
 	}
-	all := strings.Split(strings.TrimSpace(string(data)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); isComplaint(line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return "(no error)"
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
+
+// isComplaint tells errors from the rest of containerd's log: those of its
+// logger, and what it prints past it as its last words.
+func isComplaint(line string) bool {
+	if !strings.HasPrefix(line, "time=") {
+		return line != ""
+	}
+	for _, level := range []string{"level=error", "level=fatal", "level=panic"} {
+		if strings.Contains(line, level) {
+			return true
+		}
+	}
+	return false
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/image"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/cgroup"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/netfilter"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/process"
@@ -265,6 +266,21 @@ func (n *node) bystander(t *testing.T) *process.Handle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = handle.Kill(context.Background()); _ = handle.Close() })
+	group, err := cgroup.Open(n.options.CgroupRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := group.Create("leaf"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range group.Paths() {
+		if strings.HasPrefix(path, "/sys/fs/cgroup/cpuset") {
+			continue // takes no process before it was given processors
+		}
+		if err := os.WriteFile(filepath.Join(path, "leaf", "cgroup.procs"), []byte(strconv.Itoa(handle.PID())), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return handle
 }
 
@@ -344,22 +360,21 @@ func guestArchive(t *testing.T, name string) *bytes.Reader {
 	return bytes.NewReader(guestArchiveBytes(t, name))
 }
 
-func residentKB(t *testing.T, pid int) int {
+// resident describes the memory of a process that is in RAM: what is its own,
+// and what is the executable's and shared by all that run it.
+func resident(t *testing.T, pid int) string {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0
+	var parts []string
+	for line := range strings.Lines(string(status)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.HasPrefix(name, "VmRSS") || strings.HasPrefix(name, "Rss") {
+			parts = append(parts, name+" "+strings.Join(strings.Fields(value), " "))
+		}
 	}
-	kilobytes, err := strconv.Atoi(fields[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kilobytes
+	return strings.Join(parts, ", ")
 }
 
 // eventually waits, up to half a minute, for something that other processes do.

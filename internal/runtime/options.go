@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"path/filepath"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/stages"
@@ -21,8 +20,9 @@ type Options struct {
 	CgroupRoot string
 	// Snapshotter is overlayfs or native. Default overlayfs.
 	Snapshotter string
-	// PodCIDR is this node's range of pod addresses, if it is known already.
-	// Default: that of the last run, or none until WriteCNIConfig.
+	// PodCIDR is this node's range of pod addresses, if it is known already, or
+	// two separated by a comma, of IPv4 and IPv6. Default: that of the last run,
+	// or none until WriteCNIConfig.
 	PodCIDR string
 	// ClusterCIDR is the range of all pods' addresses: traffic to it keeps its
 	// source address. Default: PodCIDR.
@@ -57,8 +57,8 @@ func (o *Options) complete() error {
 		if cidr == "" {
 			continue
 		}
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			return fmt.Errorf("runtime: range %q: %w", cidr, err)
+		if _, err := parseCIDRs(cidr); err != nil {
+			return fmt.Errorf("runtime: %w", err)
 		}
 	}
 	if o.Executable == "" {

@@ -39,6 +39,7 @@ func (r *Runtime) supervise(ctx context.Context, config []byte) error {
 // serve brings up one containerd, makes the Runtime ready, and returns with the
 // reason when that containerd has ended.
 func (r *Runtime) serve(ctx context.Context, config []byte) error {
+	logged := logSize(r.paths.Log)
 	end := r.options.Stages.Begin("container runtime ready")
 	containerd, err := r.bringUp(ctx, config)
 	if err == nil {
@@ -55,8 +56,8 @@ func (r *Runtime) serve(ctx context.Context, config []byte) error {
 	if err := containerd.Wait(ctx); err != nil {
 		return err
 	}
-	return fmt.Errorf("containerd (process %d) has ended; last of %s:\n%s",
-		containerd.PID(), r.paths.Log, logSince(r.paths.Log, 0, 3))
+	return fmt.Errorf("containerd (process %d) has ended; last errors in %s: %s",
+		containerd.PID(), r.paths.Log, complaints(r.paths.Log, logged, 3))
 }
 
 func (r *Runtime) becomeReady(ctx context.Context) error {
