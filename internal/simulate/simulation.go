@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	listersv1 "k8s.io/client-go/listers/core/v1"
@@ -25,6 +26,7 @@ type Simulation struct {
 	options   Options
 	client    kubernetes.Interface
 	addresses *addresses
+	meter     *meter
 	ready     chan struct{}
 
 	nodeFactory informers.SharedInformerFactory
@@ -49,7 +51,8 @@ func New(o Options) (*Simulation, error) {
 }
 
 func newSimulation(client kubernetes.Interface, o Options) *Simulation {
-	s := &Simulation{options: o, client: client, addresses: newAddresses(o.PodCIDR), ready: make(chan struct{})}
+	s := &Simulation{options: o, client: client, addresses: newAddresses(o.PodCIDR), ready: make(chan struct{}),
+		meter: &meter{byNode: map[string]map[types.UID]map[string]counter{}}}
 	s.nodeFactory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(withoutManagedFields),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = LabelSimulated + "=true" }))
 	s.podFactory = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(withoutManagedFields),
@@ -160,7 +163,14 @@ func (s *Simulation) watch() error {
 	if err != nil {
 		return fmt.Errorf("simulation: watch nodes: %w", err)
 	}
-	_, err = s.podFactory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+	pods := s.podFactory.Core().V1().Pods().Informer()
+	err = pods.AddIndexers(cache.Indexers{byNode: func(pod any) ([]string, error) {
+		return []string{pod.(*v1.Pod).Spec.NodeName}, nil
+	}})
+	if err != nil {
+		return fmt.Errorf("simulation: watch pods: %w", err)
+	}
+	_, err = pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(pod any) { s.podQueue.Add(cache.MetaObjectToName(pod.(*v1.Pod))) },
 		UpdateFunc: func(_, pod any) { s.podQueue.Add(cache.MetaObjectToName(pod.(*v1.Pod))) },
 		DeleteFunc: func(object any) {
@@ -178,17 +188,26 @@ func (s *Simulation) watch() error {
 	return nil
 }
 
+// byNode is the name of the index of pods by their nodes.
+const byNode = "node"
+
 // wakePods plays the pods that were bound to a node before we knew it.
 func (s *Simulation) wakePods(node string) {
-	pods, err := s.pods.List(labels.Everything())
+	for _, pod := range s.podsOn(node) {
+		s.podQueue.Add(cache.MetaObjectToName(pod))
+	}
+}
+
+func (s *Simulation) podsOn(node string) []*v1.Pod {
+	objects, err := s.podFactory.Core().V1().Pods().Informer().GetIndexer().ByIndex(byNode, node)
 	if err != nil {
-		return // the lister reads memory and has no errors
+		return nil // there is no index before Run
 	}
-	for _, pod := range pods {
-		if pod.Spec.NodeName == node {
-			s.podQueue.Add(cache.MetaObjectToName(pod))
-		}
+	pods := make([]*v1.Pod, len(objects))
+	for i, object := range objects {
+		pods[i] = object.(*v1.Pod)
 	}
+	return pods
 }
 
 // takeUp learns which addresses pods have from before.

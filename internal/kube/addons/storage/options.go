@@ -12,7 +12,8 @@ import (
 type Options struct {
 	// RestConfig reaches the API server. Required.
 	RestConfig *rest.Config
-	// NodeName is the node whose volumes are made here. Required.
+	// NodeName is the node whose volumes are made here. Default: those of all
+	// nodes, as simulated ones have no provisioners of their own.
 	NodeName string
 	// Root is the directory under which volumes lie; it is made when the first
 	// is. Required, absolute: <DataDir>/storage.
@@ -23,8 +24,6 @@ func (o Options) complete() (Options, error) {
 	switch {
 	case o.RestConfig == nil:
 		return o, errors.New("local storage: Options.RestConfig is not set")
-	case o.NodeName == "":
-		return o, errors.New("local storage: Options.NodeName is not set")
 	case !filepath.IsAbs(o.Root):
 		return o, fmt.Errorf("local storage: Options.Root %q: want an absolute path", o.Root)
 	}

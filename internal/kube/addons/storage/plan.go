@@ -47,6 +47,9 @@ func plan(c claimed) (*v1.PersistentVolume, fs.FileMode, error) {
 	if c.reclaim != nil {
 		reclaim = *c.reclaim
 	}
+	if c.node == "" {
+		return nil, 0, fmt.Errorf("no node was chosen for this volume: use a StorageClass with volumeBindingMode WaitForFirstConsumer, such as %s", ClassName)
+	}
 	filesystem := v1.PersistentVolumeFilesystem
 	return &v1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: c.volumeName},

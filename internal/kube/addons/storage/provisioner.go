@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ const annSelectedNode = "volume.kubernetes.io/selected-node"
 
 // provisioner makes and removes the directories of one node.
 type provisioner struct {
-	node string
+	node string // empty stands for all
 	root string
 }
 
@@ -35,12 +36,12 @@ var (
 // A StorageClass that binds at once has no node yet: then any node will do.
 func (p *provisioner) ShouldProvision(_ context.Context, claim *v1.PersistentVolumeClaim) bool {
 	node := claim.Annotations[annSelectedNode]
-	return node == "" || node == p.node
+	return p.node == "" || node == "" || node == p.node
 }
 
 // ShouldDelete leaves volumes on other nodes to these nodes' provisioners.
 func (p *provisioner) ShouldDelete(_ context.Context, volume *v1.PersistentVolume) bool {
-	return nodeOf(volume) == p.node
+	return p.node == "" || nodeOf(volume) == p.node
 }
 
 func (p *provisioner) SupportsBlock(context.Context) bool { return true }
@@ -54,7 +55,7 @@ func (p *provisioner) Provision(ctx context.Context, o controller.ProvisionOptio
 		parameters: o.StorageClass.Parameters,
 		reclaim:    o.StorageClass.ReclaimPolicy,
 		mounts:     o.StorageClass.MountOptions,
-		node:       p.node,
+		node:       cmp.Or(p.node, o.SelectedNodeName),
 		root:       p.root,
 	})
 	if err != nil {

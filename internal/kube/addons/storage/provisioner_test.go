@@ -77,4 +77,22 @@ func TestOnlyThisNodesVolumesAreTouched(t *testing.T) {
 	if p.ShouldDelete(t.Context(), volume) {
 		t.Error("ShouldDelete took another node's volume")
 	}
+	all := &provisioner{root: "/r"}
+	claim := claimOf(func(c *v1.PersistentVolumeClaim) { c.Annotations = map[string]string{annSelectedNode: "n7"} })
+	if !all.ShouldProvision(t.Context(), claim) || !all.ShouldDelete(t.Context(), volume) {
+		t.Error("a provisioner for all nodes leaves some out")
+	}
+}
+
+func TestProvisionerForAllNodesTakesTheChosenOne(t *testing.T) {
+	p := &provisioner{root: t.TempDir()}
+	options := controller.ProvisionOptions{StorageClass: &storagev1.StorageClass{}, PVName: "pvc-" + uid, PVC: claimOf(nil), SelectedNodeName: "n7"}
+	volume, _, err := p.Provision(t.Context(), options)
+	if err != nil || nodeOf(volume) != "n7" {
+		t.Errorf("Provision = %+v, %v; want a volume on n7", volume, err)
+	}
+	options.SelectedNodeName = ""
+	if _, _, err := p.Provision(t.Context(), options); err == nil {
+		t.Error("Provision without a node succeeds")
+	}
 }
