@@ -24,6 +24,9 @@ type Debian struct {
 	// ones. Packages that every Debian has, such as dash for /bin/sh or
 	// coreutils, are nobody's dependency: name them where they are needed.
 	Packages []string
+	// Under are laid under the packages: they are what is there if no package
+	// has a file of that path, such as links to busybox for missing tools.
+	Under []File
 	// Files are laid over the packages.
 	Files []File
 	// Users are accounts beside the system's own.
@@ -57,6 +60,10 @@ func (b Builder) FromDebian(ctx context.Context, d Debian, cfg Config) (v1.Image
 	if err != nil {
 		return nil, err
 	}
+	under, err := treeOf(d.Under)
+	if err != nil {
+		return nil, err
+	}
 	lower, err := b.packagesLayer(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("assemble image of Debian packages %v: %w", d.Packages, err)
@@ -65,7 +72,14 @@ func (b Builder) FromDebian(ctx context.Context, d Debian, cfg Config) (v1.Image
 	if err != nil {
 		return nil, err
 	}
-	return cfg.build(lower, top)
+	if len(under) == 0 {
+		return cfg.build(lower, top)
+	}
+	bottom, err := b.cache().layer(under.throughUsrMerge())
+	if err != nil {
+		return nil, err
+	}
+	return cfg.build(bottom, lower, top)
 }
 
 func (b Builder) packagesLayer(ctx context.Context, d Debian) (v1.Layer, error) {

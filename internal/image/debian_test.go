@@ -31,6 +31,7 @@ func TestDebianImageRunsWithItsDependencies(t *testing.T) {
 	status, _ := os.ReadFile("/var/lib/dpkg/status")
 	img, err := aptBuilder.FromDebian(t.Context(), Debian{
 		Packages: []string{"grep", "ca-certificates"},
+		Under:    []File{{Path: "/bin/grep", Link: "busybox"}, {Path: "/bin/ping", Link: "busybox"}},
 		Files:    []File{{Path: "/bin/search", Link: "grep"}},
 		Users:    []User{{Name: "app", UID: 1000}},
 	}, Config{})
@@ -44,7 +45,8 @@ func TestDebianImageRunsWithItsDependencies(t *testing.T) {
 	files := listing(t, img)
 	for path, typeflag := range map[string]byte{
 		"bin": tar.TypeSymlink, "lib": tar.TypeSymlink, "usr/bin/grep": tar.TypeReg, "usr/bin/search": tar.TypeSymlink,
-		"tmp": tar.TypeDir, "etc/passwd": tar.TypeReg, "etc/ssl/certs/ca-certificates.crt": tar.TypeReg,
+		"usr/bin/ping": tar.TypeSymlink,
+		"tmp":          tar.TypeDir, "etc/passwd": tar.TypeReg, "etc/ssl/certs/ca-certificates.crt": tar.TypeReg,
 		"usr/share/doc/grep/copyright": tar.TypeReg,
 	} {
 		if h := files[path]; h == nil || h.Typeflag != typeflag {
@@ -62,6 +64,7 @@ func TestDebianImageRunsWithItsDependencies(t *testing.T) {
 	}
 	again, err := aptBuilder.FromDebian(t.Context(), Debian{
 		Packages: []string{"ca-certificates", "grep"},
+		Under:    []File{{Path: "/bin/grep", Link: "busybox"}, {Path: "/bin/ping", Link: "busybox"}},
 		Files:    []File{{Path: "/bin/search", Link: "grep"}},
 		Users:    []User{{Name: "app", UID: 1000}},
 	}, Config{})

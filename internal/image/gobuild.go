@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// GoBinary is a static Go program to compile for an image.
+// GoBinary is a Go program to compile for an image; a static one unless Cgo.
 type GoBinary struct {
 	// Package is an import path or a ./relative one.
 	Package string
@@ -19,10 +19,14 @@ type GoBinary struct {
 	// LDFlags are passed to the linker beside -s -w.
 	LDFlags string
 	Tags    []string
+	// Cgo links the C library, which the image must then have (libc6, no older
+	// than this machine's). It is for programs that share most of their source
+	// with others compiled that way here: nothing is compiled twice.
+	Cgo bool
 }
 
-// Build compiles without cgo and with trimmed paths, so that the same source
-// gives the same bytes, and returns where the program is in the cache.
+// Build compiles with trimmed paths, so that the same source gives the same
+// bytes, and returns where the program is in the cache.
 func (b Builder) Build(ctx context.Context, g GoBinary) (string, error) {
 	dir := filepath.Join(b.cacheDir(), "go")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -35,7 +39,10 @@ func (b Builder) Build(ctx context.Context, g GoBinary) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, g.Package)...)
 	cmd.Dir = g.Dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	cmd.Env = append(os.Environ(), "GOOS=linux")
+	if !g.Cgo {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
 	b.logf("compiling %s", g.Package)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {

@@ -1,5 +1,7 @@
-// Package suite names what upstream's conformance suite and its test images are
-// built from, so that go.mod requires it. Nothing imports it: the suite is
-// compiled by `go test -c k8s.io/kubernetes/test/e2e`, the images' programs by
-// `go build`.
+// Package suite compiles upstream's conformance suite and the programs that go
+// with it, and runs it.
+//
+// Build gives Programs, Run gives ginkgo's reports as files; what they mean is
+// the package results' part. imports.go, never compiled in, names the packages
+// of the suite and its images for go.mod.
 package suite

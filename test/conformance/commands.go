@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/image"
+	"github.com/bulkhead-k8s/bulkhead/test/conformance/results"
+	"github.com/bulkhead-k8s/bulkhead/test/conformance/suite"
+	"github.com/bulkhead-k8s/bulkhead/test/conformance/testimages"
+)
+
+func logf(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
+
+func build(ctx context.Context, args []string) error {
+	var o options
+	fs := flag.NewFlagSet("conformance build", flag.ContinueOnError)
+	cacheFlag(fs, &o)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	p, err := suite.Build(ctx, o.cache, logf)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\n%s\n%s\n", p.E2E, p.Ginkgo, p.Kubectl)
+	return nil
+}
+
+func images(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("conformance images", flag.ContinueOnError)
+	out := fs.String("o", "conformance-images.tar", "file to write the archive to")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	return writeImages(ctx, *out)
+}
+
+func writeImages(ctx context.Context, out string) error {
+	all, err := testimages.All(ctx, image.Builder{Logf: logf})
+	if err != nil {
+		return err
+	}
+	logf("writing %d images to %s", len(all), out)
+	return image.WriteArchiveFile(out, all)
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := runOptions(args)
+	if err != nil {
+		return err
+	}
+	programs, err := suite.Build(ctx, o.cache, logf)
+	if err != nil {
+		return err
+	}
+	if err := importImages(ctx, o); err != nil {
+		return err
+	}
+	start := time.Now()
+	reports, runErr := runPhases(ctx, o, programs)
+	if len(reports) == 0 {
+		return runErr
+	}
+	_, notRun := phases(o)
+	specs, err := results.Read(reports, notRun)
+	if err != nil {
+		return errors.Join(runErr, err)
+	}
+	summary := results.Summarize(programs.KubernetesVersion, o.focus, time.Since(start), specs)
+	if err := errors.Join(runErr, write(o, summary)); err != nil {
+		return err
+	}
+	if summary.Failed > 0 {
+		return fmt.Errorf("%d specs failed; logs are in %s", summary.Failed, o.reportDir)
+	}
+	return nil
+}
+
+func runPhases(ctx context.Context, o options, programs suite.Programs) (reports []string, err error) {
+	start := time.Now()
+	todo, _ := phases(o)
+	for _, phase := range todo {
+		phase.Timeout = left(o.timeout, start)
+		logf("running the %s specs, %d at once; log: %s", phase.Name, phase.Procs, filepath.Join(o.reportDir, phase.Name+".log"))
+		report, err := programs.Run(ctx, phase, o.kubeconfig, o.reportDir, os.Stderr)
+		if err != nil {
+			return reports, err
+		}
+		reports = append(reports, report)
+		if ctx.Err() != nil {
+			return reports, ctx.Err()
+		}
+	}
+	return reports, nil
+}
+
+func importImages(ctx context.Context, o options) error {
+	if len(o.importWith) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(o.cache, 0o755); err != nil {
+		return fmt.Errorf("make cache: %w", err)
+	}
+	archive := filepath.Join(o.cache, "images.tar")
+	if err := writeImages(ctx, archive); err != nil {
+		return err
+	}
+	logf("importing images: %s", strings.Join(o.importWith, " "))
+	cmd := exec.CommandContext(ctx, o.importWith[0], append(o.importWith[1:], archive)...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("import images: %w", err)
+	}
+	return nil
+}
+
+func write(o options, s results.Summary) error {
+	err := writeFile(filepath.Join(o.reportDir, "results.json"), func(f *os.File) error { return s.JSON(f) })
+	if o.markdown != "" {
+		err = errors.Join(err, writeFile(o.markdown, func(f *os.File) error {
+			return s.Markdown(f, "make conformance")
+		}))
+	}
+	if o.output == "json" {
+		return errors.Join(err, s.JSON(os.Stdout))
+	}
+	return errors.Join(err, s.Table(os.Stdout))
+}
+
+func writeFile(name string, render func(*os.File) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	return errors.Join(render(f), f.Close())
+}

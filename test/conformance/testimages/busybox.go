@@ -1,0 +1,57 @@
+package testimages
+
+import (
+	"context"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/image"
+)
+
+// applets of Debian's busybox-static that a container can use.
+const applets = `[ [[ ar arp arping ascii ash awk base64 basename bc brctl bunzip2 bzcat bzip2 cal cat chgrp chmod chown chroot
+clear cmp cp cpio crc32 cut date dc dd df diff dirname dmesg dnsdomainname dos2unix du echo ed egrep env expand expr
+factor fallocate false fatattr fgrep find fold free fsync ftpget ftpput getopt grep groups gunzip gzip head hexdump hostid
+hostname httpd id ifconfig ionice ip ipcalc kill killall last less link ln logger logname ls lsof lzcat lzma md5sum
+microcom mkdir mkfifo mknod mkpasswd mktemp more mount mountpoint mt mv nc netstat nice nl nohup nproc nsenter nslookup
+od paste patch pgrep pidof ping ping6 pkill printf ps pwd rdate readlink realpath renice reset resize rev rm rmdir route
+run-parts sed seq setpriv setsid sh sha1sum sha256sum sha3sum sha512sum shred shuf sleep sort split stat strings stty su
+sync sysctl tac tail tar taskset tee telnet test tftp time timeout top touch tr traceroute traceroute6 true truncate ts
+tty umount uname uncompress unexpand uniq unix2dos unlink unlzma unshare unxz unzip uptime usleep uudecode uuencode vi w
+watch wc wget which who whoami xargs xxd xz xzcat yes zcat`
+
+// busyboxLinks gives each applet its name.
+func busyboxLinks() []image.File {
+	var links []image.File
+	for name := range strings.FieldsSeq(applets) {
+		links = append(links, image.File{Path: "/bin/" + name, Link: "busybox"})
+	}
+	return links
+}
+
+func busybox(ctx context.Context, m maker) (v1.Image, error) {
+	return m.busyboxAs(ctx, "")
+}
+
+// nonRoot is an image whose own user is 1234.
+func nonRoot(ctx context.Context, m maker) (v1.Image, error) {
+	return m.busyboxAs(ctx, "1234")
+}
+
+func (m maker) busyboxAs(ctx context.Context, user string) (v1.Image, error) {
+	return m.FromDebian(ctx, image.Debian{
+		Packages: []string{"busybox-static"},
+		Under:    busyboxLinks(),
+		// The original has env in both places; scripts begin with either.
+		Files: []image.File{{Path: "/usr/bin/env", Link: "/bin/busybox"}},
+	}, m.config(image.Config{Cmd: []string{"sh"}, User: user}))
+}
+
+// glibcDNSTesting has glibc's resolver and dig.
+func glibcDNSTesting(ctx context.Context, m maker) (v1.Image, error) {
+	return m.FromDebian(ctx, image.Debian{
+		Packages: []string{"busybox-static", "bash", "bind9-dnsutils", "libc-bin"},
+		Under:    busyboxLinks(),
+	}, m.config(image.Config{Cmd: []string{"bash"}}))
+}
