@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -31,17 +33,17 @@ type Options struct {
 	DataDir string
 	// Args are flags of bulkheadd beside those for the data directory.
 	Args []string
-	// Simulate runs without containers, and without a namespace if User is set.
+	// Simulate runs without containers.
 	Simulate bool
-	// User is the user that bulkheadd runs as. Default: that of the tests.
-	User *syscall.Credential
+	// User and group of this number run bulkheadd. Default: those of the tests.
+	User int
 }
 
 // Cluster is one data directory with the daemon that runs on it, if any does.
 type Cluster struct {
 	// Config is what the daemon makes of its flags.
 	Config *config.Config
-	// Net is the daemon's network; nil if it is that of the tests.
+	// Net is the daemon's network.
 	Net *hosts.Namespace
 
 	options Options
@@ -69,8 +71,8 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 		if o.DataDir, err = os.MkdirTemp("", o.Label+"-"); err != nil {
 			return nil, fmt.Errorf("make a data directory: %w", err)
 		}
-		if o.User != nil {
-			if err := os.Chown(o.DataDir, int(o.User.Uid), int(o.User.Gid)); err != nil {
+		if o.User != 0 {
+			if err := os.Chown(o.DataDir, o.User, o.User); err != nil {
 				return nil, err
 			}
 		}
@@ -80,13 +82,11 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 	if o.Simulate {
 		c.args = append(c.args, "--simulate")
 	}
-	if o.User == nil {
-		if c.Net, err = hosts.New(ctx, o.Label); err != nil {
-			return nil, err
-		}
-		// As --node-ip, because this process is not in the namespace.
-		c.Config.NodeIP = c.Net.Address.String()
+	if c.Net, err = hosts.New(ctx, o.Label); err != nil {
+		return nil, err
 	}
+	// What the daemon finds by itself; this process is not in the namespace.
+	c.Config.NodeIP = c.Net.Address.String()
 	flags := newFlagSet()
 	c.Config.AddFlags(flags)
 	if err := flags.Parse(c.args); err != nil {
@@ -98,20 +98,27 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 // Command prepares one of our programs in the cluster's network, as the
 // cluster's user.
 func (c *Cluster) Command(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
+	if c.options.User == 0 {
+		return c.rootCommand(ctx, program, args...)
+	}
 	path, err := Program(program)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, path, args...)
-	if c.Net != nil {
-		cmd = c.Net.Command(ctx, path, args...)
-	}
-	if c.options.User != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.options.User}
-		cmd.Dir = "/"
-		cmd.Env = append(os.Environ(), "HOME="+c.options.DataDir)
-	}
+	user := strconv.Itoa(c.options.User)
+	cmd := c.Net.Command(ctx, "setpriv", append([]string{"--reuid=" + user, "--regid=" + user, "--clear-groups", "--", path}, args...)...)
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "HOME="+c.options.DataDir)
 	return cmd, nil
+}
+
+// rootCommand is Command as the tests' own user.
+func (c *Cluster) rootCommand(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
+	path, err := Program(program)
+	if err != nil {
+		return nil, err
+	}
+	return c.Net.Command(ctx, path, args...), nil
 }
 
 // Flags are those that a command of ours needs to mean this cluster.
@@ -274,7 +281,7 @@ func (c *Cluster) Remove(ctx context.Context) error {
 		}
 	}
 	var errs []error
-	reset, err := c.Command(ctx, "bulkheadd", "reset", "--data-dir", c.Config.DataDir)
+	reset, err := c.rootCommand(ctx, "bulkheadd", "reset", "--data-dir", c.Config.DataDir)
 	if err == nil {
 		var said []byte
 		if said, err = reset.CombinedOutput(); err != nil {
@@ -282,10 +289,11 @@ func (c *Cluster) Remove(ctx context.Context) error {
 		}
 	}
 	errs = append(errs, err, c.sweep())
-	if c.Net != nil {
-		errs = append(errs, c.Net.Close())
+	errs = append(errs, c.Net.Close(), os.RemoveAll(c.Config.DataDir))
+	if err := os.Remove(c.logPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, os.RemoveAll(c.Config.DataDir), os.Remove(c.logPath))...)
+	return errors.Join(errs...)
 }
 
 // WriteLogs copies the ends of the daemon's and containerd's logs.

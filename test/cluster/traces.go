@@ -126,11 +126,9 @@ func (c *Cluster) PodNetworks() (map[uint64]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	node := own
-	if c.Net != nil {
-		if node, err = inode(c.Net.Path()); err != nil {
-			return nil, err
-		}
+	node, err := inode(c.Net.Path())
+	if err != nil {
+		return nil, err
 	}
 	networks := map[uint64]bool{}
 	for _, container := range containers {

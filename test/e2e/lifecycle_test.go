@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/test/images"
 )
 
 // A sidecar starts before the others, and ends after the last of them.
@@ -68,7 +70,7 @@ func TestEphemeralContainer(t *testing.T) {
 	pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{{
 		TargetContainerName: "app",
 		EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-			Name: "debugger", Image: testImage, ImagePullPolicy: corev1.PullNever,
+			Name: "debugger", Image: images.App, ImagePullPolicy: corev1.PullNever,
 			// The target's process, seen from beside it.
 			Args: []string{"cat", "/proc/1/cmdline"},
 		},

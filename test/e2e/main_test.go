@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/bulkhead-k8s/bulkhead/test/cluster"
+	"github.com/bulkhead-k8s/bulkhead/test/images"
 )
 
 // What all tests share; set by TestMain before any of them runs.
@@ -89,7 +90,7 @@ func startCluster(ctx context.Context) (*cluster.Cluster, error) {
 	}
 	image := make(chan built, 1)
 	go func() {
-		archive, err := buildImage(ctx)
+		archive, err := images.Build(ctx)
 		image <- built{archive, err}
 	}()
 	c, err := cluster.New(ctx, cluster.Options{Label: "bh-e2e", Args: []string{"--resolv-conf", outside.resolvConf}})
@@ -109,7 +110,7 @@ func startCluster(ctx context.Context) (*cluster.Cluster, error) {
 		return c, i.err
 	}
 	defer os.Remove(i.archive)
-	return c, importImage(ctx, c, i.archive)
+	return c, images.ImportFile(ctx, c.Admin(), i.archive)
 }
 
 func connect(config *rest.Config, err error) error {

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/bulkhead-k8s/bulkhead/test/images"
 )
 
 // podLimit is how long a pod may take to be ready while many start.
@@ -32,7 +34,7 @@ func running(args []string, change ...func(*corev1.PodSpec)) corev1.PodSpec {
 		TerminationGracePeriodSeconds: &grace,
 		Containers: []corev1.Container{{
 			Name:            "app",
-			Image:           testImage,
+			Image:           images.App,
 			Args:            args,
 			ImagePullPolicy: corev1.PullNever,
 		}},

@@ -226,6 +226,9 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 			return nil
 		}
 		looked[top]++
+		if strings.HasSuffix(path, ".crt") {
+			return nil // certificates of authorities, which everybody may know
+		}
 		if info.Mode().Perm()&0o077 != 0 && !entry.IsDir() {
 			t.Errorf("%s has mode %04o", relative, info.Mode().Perm())
 		}

@@ -23,6 +23,8 @@ type Namespace struct {
 	Name string
 	// Address is the namespace's on its interface, Gateway the tests' end.
 	Address, Gateway netip.Addr
+
+	outside string // the tests' end
 }
 
 // directory is where iproute2 keeps namespaces by name.
@@ -43,15 +45,31 @@ func Supported() error {
 
 // New makes a namespace whose name begins with label.
 func New(ctx context.Context, label string) (*Namespace, error) {
-	id := fmt.Sprintf("%05x", rand.IntN(1<<20))
-	n := &Namespace{Name: label + "-" + id}
+	n := &Namespace{Name: fmt.Sprintf("%s-%05x", label, rand.IntN(1<<20))}
 	n.Gateway, n.Address = freePair()
-	outside, inside := "bt"+id+"o", "bt"+id+"i"
+	return n, n.make(ctx)
+}
+
+// Renew replaces the namespace by a new one of the same name and addresses, as
+// a reboot does.
+func (n *Namespace) Renew(ctx context.Context) error {
+	if err := n.Close(); err != nil {
+		return err
+	}
+	// The interface goes in the background; the address must be free.
+	_ = ip(ctx, "link delete "+n.outside)
+	return n.make(ctx)
+}
+
+func (n *Namespace) make(ctx context.Context) error {
+	id := fmt.Sprintf("%05x", rand.IntN(1<<20))
+	inside := "bt" + id + "i"
+	n.outside = "bt" + id + "o"
 	for _, step := range []string{
 		"netns add " + n.Name,
-		"link add " + outside + " type veth peer name " + inside + " netns " + n.Name,
-		"address add " + n.Gateway.String() + "/30 dev " + outside,
-		"link set " + outside + " up",
+		"link add " + n.outside + " type veth peer name " + inside + " netns " + n.Name,
+		"address add " + n.Gateway.String() + "/30 dev " + n.outside,
+		"link set " + n.outside + " up",
 		"-n " + n.Name + " link set lo up",
 		"-n " + n.Name + " link set " + inside + " name eth0",
 		"-n " + n.Name + " address add " + n.Address.String() + "/30 dev eth0",
@@ -59,10 +77,10 @@ func New(ctx context.Context, label string) (*Namespace, error) {
 		"-n " + n.Name + " route add default via " + n.Gateway.String(),
 	} {
 		if err := ip(ctx, step); err != nil {
-			return nil, errors.Join(fmt.Errorf("make network namespace %s: %w", n.Name, err), n.Close())
+			return errors.Join(fmt.Errorf("make network namespace %s: %w", n.Name, err), n.Close())
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // freePair returns the two addresses of a /30 of the range for benchmarks
