@@ -38,8 +38,8 @@ func (a *app) addSettings(cmd *cobra.Command, settings *pflag.FlagSet) {
 // shows it.
 func (a *app) loadSettings(cmd *cobra.Command, settings *pflag.FlagSet, c *config.Config) ([]string, error) {
 	var given []string
-	settings.Visit(func(flag *pflag.Flag) {
-		if flag.Name != "data-dir" {
+	settings.VisitAll(func(flag *pflag.Flag) { // Visit knows only of what was set through this set
+		if flag.Changed && flag.Name != "data-dir" {
 			given = append(given, arguments(flag)...)
 		}
 	})

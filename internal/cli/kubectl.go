@@ -43,13 +43,15 @@ and --config come before kubectl's own arguments.`,
 			if err != nil {
 				return err
 			}
-			env := append(os.Environ(), "KUBECONFIG="+c.WriteKubeconfig)
-			if givesKubeconfig(rest) {
-				env = os.Environ()
-			} else if _, err := os.Stat(c.WriteKubeconfig); err != nil {
-				return fmt.Errorf("the cluster's kubeconfig cannot be read: %w; start the cluster with `%s up`, or give --kubeconfig", err, a.name)
+			if !givesKubeconfig(rest) {
+				if _, err := os.Stat(c.WriteKubeconfig); err != nil {
+					return fmt.Errorf("the cluster's kubeconfig cannot be read: %w; start the cluster with `%s up`, or give --kubeconfig", err, a.name)
+				}
+				if err := os.Setenv("KUBECONFIG", c.WriteKubeconfig); err != nil {
+					return err
+				}
 			}
-			code, err := become(path, append(args, rest...), env)
+			code, err := become(path, append(args, rest...), os.Environ())
 			if err != nil {
 				return fmt.Errorf("run %s: %w", path, err)
 			}

@@ -90,6 +90,7 @@ func (a *app) noCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fmt.Errorf("no command is called %q; `%s --help` lists them", args[0], a.path(cmd))
+	cmd.SuggestionsMinimumDistance = 2 // as cobra has it for its own message
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err = fmt.Errorf("no command is called %q; did you mean `%s %s`?", args[0], a.path(cmd), near[0])
 	}
