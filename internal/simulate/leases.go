@@ -35,9 +35,15 @@ const leaseSeconds = 40
 
 // renew keeps the Leases of the nodes that list returns, until ctx ends.
 func renew(ctx context.Context, client kubernetes.Interface, interval time.Duration, list func() []*v1.Node) {
+	renewAll(ctx, client, list())
 	for slot := 0; ; slot++ {
 		nodes := list()
 		used := max(1, min(slots, len(nodes)))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(interval / time.Duration(used)):
+		}
 		var due []*v1.Node
 		for _, node := range nodes {
 			if slotOf(node.Name, len(nodes)) == slot%used {
@@ -45,11 +51,6 @@ func renew(ctx context.Context, client kubernetes.Interface, interval time.Durat
 			}
 		}
 		renewAll(ctx, client, due)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(interval / time.Duration(used)):
-		}
 	}
 }
 

@@ -20,6 +20,9 @@ type Port struct {
 	Number   int32
 }
 
+// TCP is the TCP port of a number.
+func TCP(number int) Port { return Port{v1.ProtocolTCP, int32(number)} }
+
 func (p Port) String() string { return fmt.Sprintf("%d/%s", p.Number, p.Protocol) }
 
 // outcome is what a Service's status is to be.

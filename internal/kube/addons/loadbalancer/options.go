@@ -3,7 +3,6 @@ package loadbalancer
 import (
 	"errors"
 
-	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -20,11 +19,9 @@ type Options struct {
 // of the node.
 func DefaultReserved() map[Port]string {
 	return map[Port]string{
-		{v1.ProtocolTCP, 22}:    "the node's SSH",
-		{v1.ProtocolTCP, 2379}:  "etcd",
-		{v1.ProtocolTCP, 2380}:  "etcd",
-		{v1.ProtocolTCP, 6443}:  "the API server",
-		{v1.ProtocolTCP, 10250}: "the kubelet",
+		TCP(22):    "the node's SSH",
+		TCP(6443):  "the API server",
+		TCP(10250): "the kubelet",
 	}
 }
 
