@@ -1,9 +1,55 @@
-# `make help` prints what is here. What takes more than a line is a script in build/.
+# `make help` prints what is here. What takes more than a line is a program or a
+# script with a name: build/*.sh, examples/shop/deploy, test/conformance, bench.
 .DEFAULT_GOAL := help
-.PHONY: help build deps
+.PHONY: help up test down clean deps build install release check lint fmt conformance bench
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PREFIX ?= /usr/local
 
 help: ## Show this text
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'Usage: make TARGET'
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: deps build ## Start a cluster with the shop on it, from a clean clone (BULKHEAD_FLAGS: for `bulkhead up`)
+	@build/up.sh
+
+test: build ## Run all tests; those that need root or containers skip without, and say so
+	@build/test.sh
+
+down: ## Stop the cluster that `make up` started; its data stays
+	@if [ -x bin/bulkhead ]; then bin/bulkhead down; else echo 'nothing is built, so nothing runs'; fi
+
+clean: ## Remove the cluster with its data, and all that was built
+	@if [ -x bin/bulkhead ]; then bin/bulkhead reset --yes; fi
+	rm -rf bin dist conformance-report
+
+deps: ## Install the Debian packages that are missing (as root or with sudo)
+	@build/deps.sh
 
 build: ## Build bin/: bulkhead, bulkheadd, runc and the CNI plugins
 	@build/build.sh
+
+install: build ## Copy the programs below PREFIX (/usr/local)
+	install -d $(PREFIX)/bin $(PREFIX)/bin/cni
+	install bin/bulkhead bin/bulkheadd bin/runc $(PREFIX)/bin
+	install bin/cni/* $(PREFIX)/bin/cni
+	ln -sf bulkhead $(PREFIX)/bin/kubectl-bulkhead
+
+release: ## Build with trimmed paths: the same commit gives the same bytes anywhere
+	@GO_BUILD_FLAGS=-trimpath build/build.sh
+
+check: fmt lint test ## What CI runs
+
+fmt: ## Check that the source is formatted
+	@unformatted=$$(gofmt -l cmd internal examples test bench); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted" >&2; exit 1; }
+
+lint: ## Run go vet and golangci-lint
+	go vet ./...
+	go run $(GOLANGCI_LINT) run
+
+conformance: build ## Run upstream's conformance suite on a running cluster (FOCUS: fast, all or an expression)
+	go run ./test/conformance run -kubeconfig "$$(bin/bulkhead status -o json | sed -n 's/.*"kubeconfig": "\(.*\)".*/\1/p')" -focus '$(or $(FOCUS),fast)'
+
+bench: build ## Measure the start, the size and the CLI, beside their peers
+	go run ./bench/boot
+	go run ./bench/cli

@@ -75,7 +75,9 @@ func Run(ctx context.Context, c *config.Config) []Result {
 // returns a *PreflightError with all that failed, or nil.
 func Preflight(ctx context.Context, c *config.Config) error {
 	var failed []Result
-	for _, result := range judge(Gather(ctx, c, false), c, false) {
+	host := Gather(ctx, c, false)
+	host.Starting = true
+	for _, result := range judge(host, c, false) {
 		if result.Verdict == Failure {
 			failed = append(failed, result)
 		}

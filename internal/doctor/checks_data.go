@@ -9,7 +9,10 @@ import (
 )
 
 func checkLock(h *Host, c *config.Config) Result {
-	if h.Data.LockedBy != 0 {
+	switch {
+	case h.Data.LockedBy != 0 && !h.Starting:
+		return ok("the daemon (process %d) runs on %s", h.Data.LockedBy, c.DataDir)
+	case h.Data.LockedBy != 0:
 		return fail("stop it with `bulkhead down`, or give this one another --data-dir", "a daemon (process %d) already runs on %s", h.Data.LockedBy, c.DataDir)
 	}
 	return ok("no daemon runs on %s", c.DataDir)

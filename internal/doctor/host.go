@@ -8,6 +8,8 @@ import (
 
 // Host is what the checks look at: the state of one machine, read once.
 type Host struct {
+	// Starting says that a daemon is about to start, so that none may run.
+	Starting bool
 	OS       string // runtime.GOOS
 	EUID     int
 	Caps     uint64 // effective capabilities, as in /proc/self/status

@@ -1,0 +1,18 @@
+#!/bin/sh
+# All tests: first those of single packages, then those that start clusters, one
+# package after the other since they compete for processors. Extra arguments go
+# to go test, as -short or -run.
+set -eu
+cd "$(dirname "$0")/.."
+
+clusters='/test/\(e2e\|crash\)$'
+packages=$(go list ./...)
+failed=0
+# shellcheck disable=SC2046 # the packages are words
+go test -timeout 10m "$@" $(echo "$packages" | grep -v "$clusters") || failed=1
+if selected=$(echo "$packages" | grep "$clusters"); then
+	# -count=1: they depend on the machine and on bin, which the cache does not see.
+	# shellcheck disable=SC2086
+	go test -count=1 -p 1 -timeout 25m "$@" $selected || failed=1
+fi
+exit $failed
