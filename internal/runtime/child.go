@@ -118,14 +118,19 @@ func (r *Runtime) start(ctx context.Context, config []byte) (*process.Handle, er
 			containerd.Close())
 	}
 	if readyErr != nil {
-		// Not with ctx, which may be over; a stuck one is not to stay behind.
-		endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*stopGrace)
-		defer cancel()
 		return nil, errors.Join(
-			fmt.Errorf("containerd is not ready after %v, see %s: %w", startTimeout, r.paths.Log, readyErr),
-			containerd.End(endCtx, stopGrace), containerd.Close())
+			fmt.Errorf("containerd did not become ready, see %s: %w", r.paths.Log, readyErr),
+			endAfter(ctx, containerd), containerd.Close())
 	}
 	return containerd, nil
+}
+
+// endAfter ends a containerd whose start failed, maybe because ctx is over: one
+// that is stuck is not to stay behind.
+func endAfter(ctx context.Context, containerd *process.Handle) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*stopGrace)
+	defer cancel()
+	return containerd.End(ctx, stopGrace)
 }
 
 // endProcess ends a process that was found.

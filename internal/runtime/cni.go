@@ -28,8 +28,8 @@ const netfilterTimeout = 30 * time.Second
 // separated by a comma) and lets their traffic through the host. What is in
 // force stays so across restarts, and containerd takes up a change by itself.
 func (r *Runtime) WriteCNIConfig(podCIDR string) error {
-	r.cni.Lock()
-	defer r.cni.Unlock()
+	r.host.Lock()
+	defer r.host.Unlock()
 	local, err := parseCIDRs(podCIDR)
 	if err != nil {
 		return fmt.Errorf("configure pods' network: %w", err)
@@ -125,6 +125,34 @@ func cniConfig(local []netip.Prefix, mtu int, state, hostPorts string) ([]byte, 
 		return nil, fmt.Errorf("encode pods' network configuration: %w", err)
 	}
 	return append(data, '\n'), nil
+}
+
+// lastPodCIDR returns the ranges in a configuration that cniConfig made, or "" if
+// there is none.
+func lastPodCIDR(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	var config struct {
+		Plugins []struct {
+			IPAM struct {
+				Ranges [][]struct{ Subnet string }
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &config); err != nil {
+		return "" // it is written anew once the ranges are known
+	}
+	var subnets []string
+	for _, plugin := range config.Plugins {
+		for _, set := range plugin.IPAM.Ranges {
+			for _, one := range set {
+				subnets = append(subnets, one.Subnet)
+			}
+		}
+	}
+	return strings.Join(subnets, ",")
 }
 
 // hostPortBackend is what portmap works with on this host.

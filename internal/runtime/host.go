@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/bulkhead-k8s/bulkhead/internal/runtime/cgroup"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/host"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
 )
 
 // forgetLastBoot removes what is void after a reboot: the state of containers
@@ -42,9 +43,25 @@ func (r *Runtime) forgetLastBoot() error {
 }
 
 // setUpHost notes what is on the host, and then makes the kernel settings and
-// cgroups that pods need.
+// the network that pods need, the latter if their addresses are known.
 func (r *Runtime) setUpHost(ctx context.Context) error {
 	loadModules(ctx)
+	if err := r.setSysctls(ctx); err != nil {
+		return err
+	}
+	podCIDR := r.options.PodCIDR
+	if podCIDR == "" {
+		podCIDR = lastPodCIDR(filepath.Join(r.paths.CNIConfig, layout.CNIConfigName))
+	}
+	if podCIDR == "" {
+		return nil
+	}
+	return r.WriteCNIConfig(podCIDR)
+}
+
+func (r *Runtime) setSysctls(ctx context.Context) error {
+	r.host.Lock()
+	defer r.host.Unlock()
 	record, err := host.Load(r.paths.HostRecord)
 	if err != nil {
 		return err
@@ -54,18 +71,11 @@ func (r *Runtime) setUpHost(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.changeHost(record, (*host.Record).SetSysctls); err != nil {
-		return err
-	}
-	group, err := cgroup.Open(r.options.CgroupRoot)
-	if err != nil {
-		return err
-	}
-	return group.Create()
+	return r.changeHost(record, (*host.Record).SetSysctls)
 }
 
 // changeHost makes a change and keeps the record of it, also of one that failed
-// half way.
+// half way. r.host is held.
 func (r *Runtime) changeHost(record *host.Record, change func(*host.Record) error) error {
 	changeErr := change(record)
 	data, err := record.Encode()

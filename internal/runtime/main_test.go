@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	goruntime "runtime"
 	"testing"
 
 	// The test's executable becomes containerd and its shim, as the daemon does.
@@ -61,11 +60,13 @@ func binDir(t *testing.T) string {
 	if err := hosts.Supported(); err != nil {
 		t.Skipf("containers: %v", err)
 	}
-	_, file, _, _ := goruntime.Caller(0)
-	directory := filepath.Join(filepath.Dir(file), "..", "..", "bin")
+	directory, err := filepath.Abs(filepath.Join("..", "..", "bin")) // tests run in their package's folder
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, program := range []string{"runc", "cni/bridge", "cni/host-local", "cni/portmap"} {
 		if _, err := os.Stat(filepath.Join(directory, program)); err != nil {
-			t.Skipf("containers: bin/%s is missing; `make build` builds it", program)
+			t.Skipf("containers: %v; `make build` builds it", err)
 		}
 	}
 	return directory

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/cgroup"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/process"
 )
@@ -23,7 +24,7 @@ type Runtime struct {
 	stopOnce sync.Once
 
 	connection connection
-	cni        sync.Mutex // held while the network is configured
+	host       sync.Mutex // held while the host's network and settings are changed
 }
 
 // New prepares a Runtime; nothing is changed on the host before Run.
@@ -53,14 +54,38 @@ func (r *Runtime) Endpoint() string { return "unix://" + r.paths.Socket }
 // containerd and all containers still going: StopPods and StopContainerd end
 // them. It returns an error when containerd cannot be brought up at all.
 func (r *Runtime) Run(ctx context.Context) error {
-	end := r.options.Stages.BeginDetail("host prepared for containers")
 	config, err := r.prepare(ctx)
-	end(err)
 	if err != nil {
 		return err
 	}
 	defer r.connection.close()
-	return r.supervise(ctx, config)
+	// The host's own programs take a while for its packet filter; containerd
+	// needs none of it to start.
+	host := hostSetup{done: make(chan struct{})}
+	go func() {
+		defer close(host.done)
+		end := r.options.Stages.BeginDetail("host set up for containers")
+		host.err = r.setUpHost(ctx)
+		end(host.err)
+	}()
+	err = r.supervise(ctx, config, &host)
+	<-host.done
+	return err
+}
+
+// hostSetup is the change of the host that goes on beside containerd's start.
+type hostSetup struct {
+	done chan struct{}
+	err  error // valid once done is closed
+}
+
+func (h *hostSetup) wait(ctx context.Context) error {
+	select {
+	case <-h.done:
+		return h.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // prepare brings the host and the data directory to where containerd can start,
@@ -94,7 +119,11 @@ func (r *Runtime) prepare(ctx context.Context) ([]byte, error) {
 	if err := r.forgetLastBoot(); err != nil {
 		return nil, err
 	}
-	if err := r.setUpHost(ctx); err != nil {
+	group, err := cgroup.Open(r.options.CgroupRoot)
+	if err == nil {
+		err = group.Create(filepath.Base(containerdCgroup(r.options.CgroupRoot)))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := linkPrograms(p.Bin, r.options.Executable, host.RunC); err != nil {
@@ -102,11 +131,6 @@ func (r *Runtime) prepare(ctx context.Context) ([]byte, error) {
 	}
 	if _, err := writeFile(p.Config, config, 0o600); err != nil {
 		return nil, err
-	}
-	if r.options.PodCIDR != "" {
-		if err := r.WriteCNIConfig(r.options.PodCIDR); err != nil {
-			return nil, err
-		}
 	}
 	return config, nil
 }

@@ -291,6 +291,12 @@ func TestCNIConfig(t *testing.T) {
 	if err != nil || string(got) != string(want) {
 		t.Errorf("configuration:\n%s\nwant that of %s: %v", got, golden, err)
 	}
+	if got := lastPodCIDR(golden); got != "10.42.1.0/24,fd00:42::/64" {
+		t.Errorf("ranges of that configuration: %q", got)
+	}
+	if got := lastPodCIDR(golden + ".missing"); got != "" {
+		t.Errorf("ranges of no configuration: %q", got)
+	}
 	for _, bad := range []string{"", "10.42.0.0", "10.42.0.0/24,", "x"} {
 		if _, err := parseCIDRs(bad); err == nil {
 			t.Errorf("range %q was taken", bad)

@@ -13,13 +13,26 @@ const firstTries = 3
 
 // supervise keeps a containerd with these settings running until ctx ends or
 // StopContainerd is called.
-func (r *Runtime) supervise(ctx context.Context, config []byte) error {
+func (r *Runtime) supervise(ctx context.Context, config []byte, host *hostSetup) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-r.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	var retry backoff
 	for {
 		began := time.Now()
-		err := r.serve(ctx, config)
-		if ctx.Err() != nil || r.isStopping() {
+		err := r.serve(ctx, config, host)
+		if ctx.Err() != nil {
 			return nil
+		}
+		var fatal *hostError
+		if errors.As(err, &fatal) {
+			return fatal
 		}
 		delay, failures := retry.next(time.Since(began))
 		if !r.isReady() && failures >= firstTries {
@@ -28,8 +41,6 @@ func (r *Runtime) supervise(ctx context.Context, config []byte) error {
 		r.options.Logger.Error("containerd ended and is started again", "err", err, "delay", delay)
 		select {
 		case <-time.After(delay):
-		case <-r.stopping:
-			return nil
 		case <-ctx.Done():
 			return nil
 		}
@@ -38,12 +49,12 @@ func (r *Runtime) supervise(ctx context.Context, config []byte) error {
 
 // serve brings up one containerd, makes the Runtime ready, and returns with the
 // reason when that containerd has ended.
-func (r *Runtime) serve(ctx context.Context, config []byte) error {
+func (r *Runtime) serve(ctx context.Context, config []byte, host *hostSetup) error {
 	logged := logSize(r.paths.Log)
 	end := r.options.Stages.Begin("container runtime ready")
 	containerd, err := r.bringUp(ctx, config)
 	if err == nil {
-		err = r.becomeReady(ctx)
+		err = r.becomeReady(ctx, host)
 	}
 	end(err)
 	if containerd == nil {
@@ -51,7 +62,7 @@ func (r *Runtime) serve(ctx context.Context, config []byte) error {
 	}
 	defer containerd.Close()
 	if err != nil {
-		return errors.Join(err, containerd.End(ctx, stopGrace))
+		return errors.Join(err, endAfter(ctx, containerd))
 	}
 	if err := containerd.Wait(ctx); err != nil {
 		return err
@@ -60,12 +71,19 @@ func (r *Runtime) serve(ctx context.Context, config []byte) error {
 		containerd.PID(), r.paths.Log, complaints(r.paths.Log, logged, 3))
 }
 
-func (r *Runtime) becomeReady(ctx context.Context) error {
+// hostError indicates that the host cannot be set up, so that it is no use to
+// start containerd again.
+type hostError struct{ error }
+
+func (r *Runtime) becomeReady(ctx context.Context, host *hostSetup) error {
 	endImage := r.options.Stages.BeginDetail("sandbox image there")
 	err := r.importSandboxImage(ctx)
 	endImage(err)
 	if err != nil {
 		return err
+	}
+	if err := host.wait(ctx); err != nil {
+		return &hostError{err}
 	}
 	if !r.isReady() {
 		close(r.ready) // by this goroutine alone
@@ -76,15 +94,6 @@ func (r *Runtime) becomeReady(ctx context.Context) error {
 func (r *Runtime) isReady() bool {
 	select {
 	case <-r.ready:
-		return true
-	default:
-		return false
-	}
-}
-
-func (r *Runtime) isStopping() bool {
-	select {
-	case <-r.stopping:
 		return true
 	default:
 		return false

@@ -85,16 +85,48 @@ func (g *Group) Paths() []string {
 func (g *Group) Create(leaves ...string) error {
 	for _, hierarchy := range g.hierarchies {
 		path := filepath.Join(hierarchy.Mountpoint, g.name)
-		if err := os.MkdirAll(path, 0o755); err != nil {
+		if err := hierarchy.create(path); err != nil {
 			return fmt.Errorf("create cgroup %s: %w", g.name, err)
 		}
 		if hierarchy.Unified {
 			enableControllers(hierarchy.Mountpoint, g.name)
 		}
 		for _, leaf := range leaves {
-			if err := os.MkdirAll(filepath.Join(path, leaf), 0o755); err != nil {
+			if err := hierarchy.create(filepath.Join(path, leaf)); err != nil {
 				return fmt.Errorf("create cgroup %s/%s: %w", g.name, leaf, err)
 			}
+		}
+	}
+	return nil
+}
+
+// create makes one directory, and what is missing above it.
+func (h Hierarchy) create(path string) error {
+	if path == h.Mountpoint {
+		return nil
+	}
+	if err := h.create(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if h.Unified {
+		return nil
+	}
+	// In version 1, a new cgroup has no processors and no memory, and takes no
+	// process until it is given some.
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		own, err := os.ReadFile(filepath.Join(path, name))
+		if err != nil || len(strings.TrimSpace(string(own))) > 0 {
+			continue
+		}
+		parents, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(path, name), parents, 0)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
