@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -226,6 +227,15 @@ func (c *Config) CgroupRoot() string {
 
 // AdminSocket is where the daemon answers `bulkhead`.
 func (c *Config) AdminSocket() string { return filepath.Join(c.DataDir, "run", "bulkheadd.sock") }
+
+// KubeconfigMode is WriteKubeconfigMode as a number; Validate has checked it.
+func (c *Config) KubeconfigMode() os.FileMode {
+	mode, err := strconv.ParseUint(c.WriteKubeconfigMode, 8, 32)
+	if err != nil {
+		return 0o600
+	}
+	return os.FileMode(mode)
+}
 
 // LogFile is what a daemon that `bulkhead up` started in the background writes.
 func (c *Config) LogFile() string { return filepath.Join(c.DataDir, "log", "bulkheadd.log") }

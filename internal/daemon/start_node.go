@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/kube"
+)
+
+// startNode brings up what runs pods on this machine, and returns when the node
+// is ready and its addons answer.
+func (d *Daemon) startNode(ctx context.Context, options *kube.Options, client kubernetes.Interface) error {
+	if err := grantKubeletAPI(ctx, client); err != nil {
+		return err
+	}
+	end := d.stages.Begin("containerd ready")
+	select {
+	case <-d.runtime.Ready():
+		end(nil)
+	case <-ctx.Done():
+		end(context.Cause(ctx))
+		return context.Cause(ctx)
+	}
+	d.work.Go("kubelet", d.kube.Kubelet.Run)
+	d.work.Go("pod network", func(ctx context.Context) error { return d.configurePodNetwork(ctx, client) })
+	addons, err := d.startAddons(options)
+	if err != nil {
+		return err
+	}
+
+	end = d.stages.Begin("node ready")
+	_, err = waitForNode(ctx, client, d.config.NodeName, hasAddress)
+	if err == nil {
+		d.work.Go("kube-proxy", d.kube.Proxy.Run)
+		_, err = waitForNode(ctx, client, d.config.NodeName, isReady)
+	}
+	end(err)
+	if err != nil {
+		return err
+	}
+	d.work.Go("kube-scheduler", d.kube.Scheduler.Run)
+	return addons.wait(ctx, d.stages)
+}
+
+// configurePodNetwork gives the container runtime the node's range of pod
+// addresses, as the controller manager assigned it.
+func (d *Daemon) configurePodNetwork(ctx context.Context, client kubernetes.Interface) error {
+	node, err := waitForNode(ctx, client, d.config.NodeName, hasPodCIDR)
+	if err != nil {
+		return err
+	}
+	if err := d.runtime.WriteCNIConfig(node.Spec.PodCIDR); err != nil {
+		return err
+	}
+	slog.Info("pod network configured", "podCIDR", node.Spec.PodCIDR)
+	<-ctx.Done() // the range does not change while the node exists
+	return nil
+}
+
+// expectedPodCIDR is the range that the first node of a new cluster will be
+// assigned. Knowing it before the node exists lets containerd start with its
+// network in place, so that the node is ready as soon as it registers.
+func (d *Daemon) expectedPodCIDR() string {
+	if !d.isNewCluster() {
+		return "" // the runtime remembers the last one
+	}
+	prefix, err := netip.ParsePrefix(d.config.ClusterCIDR)
+	if err != nil || !prefix.Addr().Is4() || prefix.Bits() > nodeCIDRBits {
+		return ""
+	}
+	return netip.PrefixFrom(prefix.Masked().Addr(), nodeCIDRBits).String()
+}
+
+// nodeCIDRBits is the controller manager's default --node-cidr-mask-size.
+const nodeCIDRBits = 24
+
+// firstAddress is the address of the Service kubernetes.default in a range.
+func firstAddress(cidr string) (string, error) {
+	prefix, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return "", fmt.Errorf("--service-cidr %q: %w", cidr, err)
+	}
+	return prefix.Masked().Addr().Next().String(), nil
+}

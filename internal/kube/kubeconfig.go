@@ -1,0 +1,85 @@
+package kube
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
+)
+
+// RESTConfig returns a client's settings for one of pki's identities. The
+// certificate is read from its file again when that changes.
+func (o *Options) RESTConfig(identity string) *rest.Config {
+	return &rest.Config{
+		Host: o.apiServerURL(),
+		TLSClientConfig: rest.TLSClientConfig{
+			CAFile:   o.PKI.ServerCA.CertFile,
+			CertFile: o.PKI.File(identity),
+			KeyFile:  o.PKI.File(identity),
+		},
+		// The API server limits by itself, and fairly (API Priority and Fairness).
+		QPS: -1,
+	}
+}
+
+// writeComponentKubeconfigs writes a kubeconfig for each component that only
+// takes a file. They refer to the certificates' files and hold no secret.
+func (o *Options) writeComponentKubeconfigs() error {
+	for _, identity := range []string{pki.ControllerManager, pki.Scheduler, pki.Kubelet, pki.Proxy} {
+		c := kubeconfig(o.apiServerURL(), identity)
+		c.Clusters["bulkhead"].CertificateAuthority = o.PKI.ServerCA.CertFile
+		c.AuthInfos[identity].ClientCertificate = o.PKI.File(identity)
+		c.AuthInfos[identity].ClientKey = o.PKI.File(identity)
+		if err := writeKubeconfig(o.kubeconfigPath(identity), c, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteAdminKubeconfig writes the administrator's kubeconfig, complete in one
+// file, so that it can be copied to another machine.
+func (o *Options) WriteAdminKubeconfig(path string, mode os.FileMode) error {
+	ca, err := os.ReadFile(o.PKI.ServerCA.CertFile)
+	if err != nil {
+		return fmt.Errorf("read the server's certificate authority: %w", err)
+	}
+	certificate, key, err := o.PKI.EncodeForKubeconfig(pki.Admin)
+	if err != nil {
+		return err
+	}
+	c := kubeconfig(fmt.Sprintf("https://%s:%d", o.Config.NodeIP, o.Config.HTTPSListenPort), "bulkhead")
+	c.Clusters["bulkhead"].CertificateAuthorityData = ca
+	c.AuthInfos["bulkhead"].ClientCertificateData = certificate
+	c.AuthInfos["bulkhead"].ClientKeyData = key
+	return writeKubeconfig(path, c, mode)
+}
+
+func kubeconfig(server, user string) *clientcmdapi.Config {
+	c := clientcmdapi.NewConfig()
+	c.Clusters["bulkhead"] = &clientcmdapi.Cluster{Server: server}
+	c.AuthInfos[user] = &clientcmdapi.AuthInfo{}
+	c.Contexts["bulkhead"] = &clientcmdapi.Context{Cluster: "bulkhead", AuthInfo: user}
+	c.CurrentContext = "bulkhead"
+	return c
+}
+
+func writeKubeconfig(path string, c *clientcmdapi.Config, mode os.FileMode) error {
+	data, err := clientcmd.Write(*c)
+	if err != nil {
+		return fmt.Errorf("encode kubeconfig %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the kubeconfig's folder: %w", err)
+	}
+	if err := renameio.WriteFile(path, data, mode, renameio.WithPermissions(mode)); err != nil {
+		return fmt.Errorf("write kubeconfig: %w", err)
+	}
+	return nil
+}

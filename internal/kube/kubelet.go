@@ -1,0 +1,109 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	v1 "k8s.io/api/core/v1"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/kubernetes/cmd/kubelet/app"
+	"k8s.io/kubernetes/cmd/kubelet/app/options"
+	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
+	"k8s.io/kubernetes/pkg/kubelet/eviction"
+	"k8s.io/kubernetes/pkg/util/taints"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
+)
+
+// Kubelet is the node's kubelet.
+type Kubelet struct {
+	upstream *options.KubeletServer
+}
+
+// NewKubelet turns settings into the kubelet's flags and configuration.
+func NewKubelet(o *Options) (*Kubelet, error) {
+	c := o.Config
+	configuration, err := options.NewKubeletConfiguration()
+	if err != nil {
+		return nil, fmt.Errorf("the kubelet's options: %w", err)
+	}
+	flags := options.NewKubeletFlags()
+	flags.HostnameOverride = c.NodeName
+	flags.NodeIP = c.NodeIP
+	flags.RootDirectory = o.path("kubelet")
+	flags.CertDirectory = o.path("kubelet", "pki")
+	flags.KubeConfig = o.kubeconfigPath(pki.Kubelet)
+	for _, label := range c.NodeLabels {
+		key, value, ok := strings.Cut(label, "=")
+		if !ok {
+			return nil, fmt.Errorf("--node-label %q: want key=value", label)
+		}
+		flags.NodeLabels[key] = value
+	}
+
+	k := configuration
+	if k.RegisterWithTaints, err = parseTaints(c.NodeTaints); err != nil {
+		return nil, err
+	}
+	k.Address = c.NodeIP
+	k.ReadOnlyPort = 0
+	k.TLSCertFile = o.PKI.File(pki.KubeletServing)
+	k.TLSPrivateKeyFile = o.PKI.File(pki.KubeletServing)
+	k.Authentication.Anonymous.Enabled = false
+	k.Authentication.Webhook.Enabled = true
+	k.Authentication.X509.ClientCAFile = o.PKI.ClientCA.CertFile
+	k.Authorization.Mode = kubeletconfig.KubeletAuthorizationModeWebhook
+	k.ClusterDNS = []string{c.ClusterDNS}
+	k.ClusterDomain = c.ClusterDomain
+	k.ResolverConfig = c.ResolvConf
+	k.ContainerRuntimeEndpoint = o.RuntimeEndpoint
+	k.CgroupDriver = "cgroupfs"
+	k.CgroupRoot = c.CgroupRoot()
+	k.FailCgroupV1 = false
+	k.FailSwapOn = false
+	k.SerializeImagePulls = false
+	k.EvictionHard = eviction.DefaultEvictionHard
+	k.VolumePluginDir = o.path("kubelet", "volumeplugins")
+	// The API server's client certificate renews itself on disk; so does ours.
+	k.RotateCertificates = false
+	if c.DataDir != "/var/lib/bulkhead" {
+		// A kubelet removes logs of pods that it does not know: two on one
+		// machine need folders of their own.
+		k.PodLogsDir = o.path("log", "pods")
+	}
+
+	set := pflag.NewFlagSet("kubelet", pflag.ContinueOnError)
+	flags.AddFlags(set)
+	options.AddKubeletConfigFlags(set, k)
+	if err := parseFlagSet("kubelet-arg", set, c.KubeletArgs); err != nil {
+		return nil, err
+	}
+	return &Kubelet{upstream: &options.KubeletServer{KubeletFlags: *flags, KubeletConfiguration: *k}}, nil
+}
+
+func parseTaints(specs []string) ([]v1.Taint, error) {
+	parsed, remove, err := taints.ParseTaints(specs)
+	if err != nil {
+		return nil, fmt.Errorf("--node-taint: %w", err)
+	}
+	if len(remove) > 0 {
+		return nil, fmt.Errorf("--node-taint %s-: a node registers with taints, it does not remove them", remove[0].Key)
+	}
+	return parsed, nil
+}
+
+// Run runs pods until ctx ends; their containers go on. The container runtime
+// must answer.
+func (k *Kubelet) Run(ctx context.Context) error {
+	if err := os.MkdirAll(k.upstream.RootDirectory, 0o750); err != nil {
+		return fmt.Errorf("make the kubelet's folder: %w", err)
+	}
+	dependencies, err := app.UnsecuredDependencies(ctx, k.upstream, utilfeature.DefaultFeatureGate)
+	if err != nil {
+		return fmt.Errorf("prepare the kubelet: %w", err)
+	}
+	return app.Run(ctx, k.upstream, dependencies, utilfeature.DefaultFeatureGate)
+}

@@ -1,0 +1,68 @@
+package kube
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	cliflag "k8s.io/component-base/cli/flag"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
+	"github.com/bulkhead-k8s/bulkhead/internal/stages"
+)
+
+// Options are what the components have in common.
+type Options struct {
+	Config *config.Config
+	PKI    *pki.Store
+	Stages *stages.Tracker
+	// EtcdEndpoint and EtcdEventsEndpoint serve everything and Events.
+	EtcdEndpoint, EtcdEventsEndpoint string
+	// Extensions add APIs to the kube-apiserver that the aggregator delegates
+	// to, before it starts to serve.
+	Extensions []func(host *genericapiserver.GenericAPIServer) error
+	// RuntimeEndpoint is the container runtime's CRI socket, for the kubelet.
+	RuntimeEndpoint string
+}
+
+// Folders and files below the data directory.
+func (o *Options) path(elements ...string) string {
+	return filepath.Join(append([]string{o.Config.DataDir}, elements...)...)
+}
+
+// kubeconfigPath is the kubeconfig of one of pki's identities.
+func (o *Options) kubeconfigPath(identity string) string {
+	return o.path("kubeconfigs", identity+".yaml")
+}
+
+// apiServerURL is where components on this machine reach the API server. By
+// loopback, so that a change of the node's address does not cut them off.
+func (o *Options) apiServerURL() string {
+	return fmt.Sprintf("https://127.0.0.1:%d", o.Config.HTTPSListenPort)
+}
+
+// parseArgs applies "name=value" settings that an operator passes through to an
+// upstream component, over that component's own flags.
+func parseArgs(setting string, flags cliflag.NamedFlagSets, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	all := pflag.NewFlagSet(setting, pflag.ContinueOnError)
+	all.SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
+	for _, set := range flags.FlagSets {
+		all.AddFlagSet(set)
+	}
+	return parseFlagSet(setting, all, args)
+}
+
+func parseFlagSet(setting string, flags *pflag.FlagSet, args []string) error {
+	for _, arg := range args {
+		if err := flags.Parse([]string{"--" + strings.TrimLeft(arg, "-")}); err != nil {
+			return fmt.Errorf("--%s %q: %w", setting, arg, err)
+		}
+	}
+	return nil
+}
