@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ func parse() (*options, error) {
 	o := &options{}
 	var builds stringList
 	var scenarios, upstream, host string
-	flag.Var(&builds, "bulkhead", "NAME=DIR of a build of Bulkhead (repeatable; after a comma come arguments for `bulkheadd server`); default bulkhead=bin")
+	flag.Var(&builds, "bulkhead", "NAME=DIR of a build of Bulkhead (repeatable; after a comma come arguments for `bulkheadd server`); default bulkhead=bin; 'none' leaves Bulkhead out")
 	flag.StringVar(&upstream, "upstream", ".cache/bench/upstream", "folder for upstream's programs, built there if missing; empty leaves upstream out")
 	flag.StringVar(&host, "host-programs", "bin", "folder with runc and cni/, for upstream")
 	flag.StringVar(&scenarios, "scenarios", "boot,phases", "what to measure")
@@ -57,6 +58,9 @@ func parse() (*options, error) {
 	o.scenarios = strings.Split(scenarios, ",")
 	if len(builds) == 0 {
 		builds = stringList{"bulkhead=bin"}
+	}
+	if slices.Equal(builds, stringList{"none"}) {
+		builds = nil
 	}
 	for _, spec := range builds {
 		fields := strings.Split(spec, ",")

@@ -23,6 +23,8 @@ const (
 	serviceCIDR = "10.43.0.0/16"
 	clusterCIDR = "10.42.0.0/16"
 	clusterDNS  = "10.43.0.10"
+	// dnsEndpoints is the EndpointSlice that leads to CoreDNS on the node.
+	dnsEndpoints = "kube-dns-node"
 )
 
 // upstreamSide is upstream's own components, each its own process.
@@ -57,6 +59,12 @@ func (u *upstreamSide) Prepare(ctx context.Context, g *ground, images *images) e
 	if err := u.writeSettings(g, store); err != nil {
 		return err
 	}
+	for _, root := range cgroupRoots() {
+		// The kubelet wants it to exist.
+		if err := os.MkdirAll(filepath.Join(root, g.podsCgroup()), 0o755); err != nil {
+			return fmt.Errorf("make the pods' cgroup: %w", err)
+		}
+	}
 	return g.importInto(ctx, filepath.Join(u.bin, "containerd"), filepath.Join(g.dir, "containerd"),
 		map[string]v1.Image{answerImage: images.answer, pauseImage: images.pause})
 }
@@ -85,6 +93,9 @@ func (u *upstreamSide) Up(_ context.Context, g *ground) (running, error) { retur
 // Serving creates the Service by which pods reach CoreDNS on this node.
 func (u *upstreamSide) Serving(ctx context.Context, client kubernetes.Interface) error {
 	meta := metav1.ObjectMeta{Name: "kube-dns", Namespace: metav1.NamespaceSystem}
+	if _, err := client.DiscoveryV1().EndpointSlices(meta.Namespace).Get(ctx, dnsEndpoints, metav1.GetOptions{}); err == nil {
+		return nil // from before a restart
+	}
 	var ports []corev1.ServicePort
 	var endpoints []discoveryv1.EndpointPort
 	for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
@@ -99,7 +110,7 @@ func (u *upstreamSide) Serving(ctx context.Context, client kubernetes.Interface)
 		return fmt.Errorf("create the Service kube-dns: %w", err)
 	}
 	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta:  metav1.ObjectMeta{Name: "kube-dns-node", Namespace: meta.Namespace, Labels: map[string]string{discoveryv1.LabelServiceName: meta.Name}},
+		ObjectMeta:  metav1.ObjectMeta{Name: dnsEndpoints, Namespace: meta.Namespace, Labels: map[string]string{discoveryv1.LabelServiceName: meta.Name}},
 		AddressType: discoveryv1.AddressTypeIPv4, Ports: endpoints,
 		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{nodeIP}}},
 	}
