@@ -72,6 +72,9 @@ func isComplaint(line string) bool {
 	if !strings.HasPrefix(line, "time=") {
 		return line != ""
 	}
+	if strings.Contains(line, "notify stopping failed") {
+		return false // we listen for the end of its start only
+	}
 	for _, level := range []string{"level=error", "level=fatal", "level=panic"} {
 		if strings.Contains(line, level) {
 			return true

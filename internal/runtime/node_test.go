@@ -141,13 +141,14 @@ type pod struct {
 }
 
 // runPod runs a pod with one container of guest:1, as the kubelet does.
-func (n *node) runPod(t *testing.T, name string) pod {
+func (n *node) runPod(t *testing.T, name string, ports ...*cri.PortMapping) pod {
 	t.Helper()
 	ctx, client := t.Context(), n.client(t)
 	config := &cri.PodSandboxConfig{
 		Metadata:     &cri.PodSandboxMetadata{Name: name, Uid: name, Namespace: "test"},
 		Hostname:     name,
 		LogDirectory: n.options.DataDir,
+		PortMappings: ports,
 		Linux:        &cri.LinuxPodSandboxConfig{CgroupParent: n.options.CgroupRoot + "/kubepods/pod" + name},
 	}
 	sandbox, err := client.RunPodSandbox(ctx, &cri.RunPodSandboxRequest{Config: config})
@@ -209,45 +210,6 @@ func (n *node) exec(t *testing.T, container string, command ...string) string {
 		t.Fatalf("exec %v: exit code %d, %s", command, response.ExitCode, response.Stderr)
 	}
 	return string(response.Stdout)
-}
-
-// checkNetwork dials from the pod to the node, and has the node say who called.
-func (n *node) checkNetwork(t *testing.T, from pod) {
-	t.Helper()
-	listener, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			fmt.Fprint(connection, connection.RemoteAddr().(*net.TCPAddr).IP)
-			connection.Close()
-		}
-	}()
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	gateway := netip.MustParsePrefix(podCIDR).Addr().Next()
-	if said := n.exec(t, from.container, "/guest", "dial", net.JoinHostPort(gateway.String(), port)); said != from.address.String() {
-		t.Errorf("the node is called by %s, want the pod's own address %s", said, from.address)
-	}
-	other := n.runPod(t, "two")
-	if other.address == from.address {
-		t.Errorf("two pods have the address %s", other.address)
-	}
-	tables, err := netfilter.Tables(t.Context())
-	if err != nil || len(netfilter.OurTables(tables, nil)) != 1 {
-		t.Errorf("packet filter tables are %v, %v; want ours", tables, err)
-	}
-	if _, err := n.client(t).StopPodSandbox(t.Context(), &cri.StopPodSandboxRequest{PodSandboxId: other.sandbox}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.client(t).RemovePodSandbox(t.Context(), &cri.RemovePodSandboxRequest{PodSandboxId: other.sandbox}); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // bystander starts a process in the node's cgroup, and makes its socket

@@ -1,5 +1,6 @@
-// Command guest runs in the containers of the tests: it waits for SIGTERM, says
-// so and ends with 7, or does what its first argument says.
+// Command guest runs in the containers of the tests: it tells who asks on port
+// 8080 who they are until SIGTERM, says goodbye and ends with 7; or it does what
+// its first argument says.
 package main
 
 import (
@@ -21,10 +22,27 @@ func main() {
 	}
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
+	listener, err := net.Listen("tcp", ":8080")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	go serve(listener)
 	fmt.Println("up")
 	<-terminate
 	fmt.Println("bye")
 	os.Exit(7)
+}
+
+func serve(listener net.Listener) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		fmt.Fprint(connection, connection.RemoteAddr().(*net.TCPAddr).IP)
+		connection.Close()
+	}
 }
 
 func act(verb string, args []string) error {
