@@ -66,7 +66,7 @@ func (b *bulkheadSide) Start(g *ground) (running, error) {
 
 func (b *bulkheadSide) Up(_ context.Context, g *ground) (running, error) {
 	program := filepath.Join(b.bin, "bulkhead")
-	cmd, err := g.command("bulkhead-up", program, append([]string{"up"}, b.arguments(g)...)...)
+	cmd, err := g.command("bulkhead-up", program, append([]string{"up", "--update-kubeconfig=false"}, b.arguments(g)...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -105,6 +105,8 @@ func checkKmsg(h *Host, _ *config.Config) Result {
 	switch {
 	case h.KmsgErr == nil:
 		return ok("/dev/kmsg can be read")
+	case errors.Is(h.KmsgErr, errNotTried):
+		return warn("", "not tried: %v", h.KmsgErr)
 	case errors.Is(h.KmsgErr, fs.ErrNotExist):
 		return fail("make it with `mknod /dev/kmsg c 1 11`, "+orSimulate, "there is no /dev/kmsg, from which the kubelet learns of processes killed for memory")
 	}

@@ -90,6 +90,7 @@ func TestChecks(t *testing.T) {
 		{check: "mount program", host: func(h *Host) { h.Mount = Program{} }, verdict: Failure, found: "not found", remedy: "apt-get install mount"},
 		{check: "kernel messages", verdict: OK},
 		{check: "kernel messages", host: func(h *Host) { h.KmsgErr = fs.ErrNotExist }, verdict: Failure, found: "no /dev/kmsg", remedy: "mknod"},
+		{check: "kernel messages", host: func(h *Host) { h.KmsgErr = errNotTried }, verdict: Warning, found: "not tried"},
 		{check: "kernel messages", host: func(h *Host) { h.KmsgErr = refused }, verdict: Failure, found: "permission denied", remedy: "privileged"},
 		{check: "user namespaces", verdict: OK},
 		{check: "user namespaces", host: func(h *Host) { h.MaxUserNamespaces = 0 }, verdict: Warning, found: "off", remedy: "max_user_namespaces"},

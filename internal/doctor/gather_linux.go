@@ -34,7 +34,9 @@ func gather(ctx context.Context, c *config.Config, slow bool, h *Host) {
 	h.MaxInotifyInstances = readInt("/proc/sys/fs/inotify/max_user_instances")
 	h.MaxInotifyWatches = readInt("/proc/sys/fs/inotify/max_user_watches")
 	h.SwapBytes = parseSwap(readText("/proc/swaps"))
-	h.KmsgErr = tryOpen("/dev/kmsg")
+	if h.KmsgErr = tryOpen("/dev/kmsg"); h.KmsgErr != nil && h.EUID != 0 {
+		h.KmsgErr = errNotTried // which an ordinary user learns nothing by
+	}
 	h.InotifyErr = tryInotify()
 	h.Routes = parseRoutes(readText("/proc/net/route"))
 	resolvConf, err := os.ReadFile(c.ResolvConf)
