@@ -49,10 +49,11 @@ func (a *app) daemonCommand(ctx context.Context, args ...string) (*exec.Cmd, err
 	return command, nil
 }
 
-// server is a daemon that this process has started.
+// server is a daemon with its supervisor that this process has started.
 type server struct {
 	pid int
-	// ended is closed once the process has ended, and err then says how.
+	// ended is closed once the supervisor has given the daemon up, and err then
+	// says how the daemon ended.
 	ended chan struct{}
 	err   error
 	log   logView
@@ -61,8 +62,8 @@ type server struct {
 // maxLog is the size from which the log is put aside at the next start.
 const maxLog = 10 << 20
 
-// startServer runs the daemon in a session of its own, so that it outlives the
-// terminal, with its output appended to the log file.
+// startServer runs the daemon under a supervisor, in a session of its own, so
+// that it outlives the terminal, with its output appended to the log file.
 func startServer(c *config.Config, args []string) (*server, error) {
 	path, err := findDaemon()
 	if err != nil {
@@ -89,7 +90,11 @@ func startServer(c *config.Config, args []string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	command := exec.Command(path, args...)
+	own, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program for the daemon's supervisor: %w", err)
+	}
+	command := exec.Command(own, append([]string{superviseName, supervisorLock(c), path}, args...)...)
 	command.Stdout, command.Stderr = log, log
 	command.Dir = "/" // so that the folder it was started from can be unmounted
 	detach(command)

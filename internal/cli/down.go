@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/doctor"
+	"github.com/bulkhead-k8s/bulkhead/internal/supervisor"
 )
 
 func (a *app) down() *cobra.Command {
@@ -53,6 +54,12 @@ func (a *app) stop(ctx context.Context, c *config.Config, keepPods bool) error {
 	client := a.client(c)
 	defer client.Close()
 	err := client.Stop(ctx, keepPods)
+	// One that waits to start a daemon that has crashed must not do so anymore.
+	if pid := supervisor.Find(supervisorLock(c)); pid != 0 && err != nil {
+		if err := terminate(pid); err != nil {
+			return fmt.Errorf("stop the daemon's supervisor (process %d): %w", pid, err)
+		}
+	}
 	ran := err == nil
 	switch {
 	case errors.Is(err, admin.ErrNotRunning):

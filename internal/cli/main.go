@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {a.up(), a.down(), a.reset(), a.status(), a.doctor(), a.service()},
 		"use":   {a.kubectl(), a.image()},
-		"other": {a.completion(), a.version()},
+		"other": {a.completion(), a.version(), a.supervise()},
 	} {
 		for _, command := range commands {
 			command.GroupID = group

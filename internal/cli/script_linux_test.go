@@ -22,7 +22,11 @@ import (
 // TestMain makes the test binary the programs that scripts run, by the name
 // that it is called by.
 func TestMain(m *testing.M) {
-	switch filepath.Base(os.Args[0]) {
+	program := filepath.Base(os.Args[0])
+	if len(os.Args) > 1 && os.Args[1] == superviseName { // `up` executes its own file, which is this one
+		program = "bulkhead"
+	}
+	switch program {
 	case "bulkhead", "kubectl-bulkhead":
 		os.Exit(Main(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 	case daemonName:
@@ -108,7 +112,7 @@ func freePort(t *testing.T) int {
 }
 
 // exitCommand runs a program as exec does and wants this exit code.
-func exitCommand(exec_ script.Cmd) script.Cmd {
+func exitCommand(run script.Cmd) script.Cmd {
 	return script.Command(
 		script.CmdUsage{Summary: "run a program that ends with this exit code", Args: "code program [args...]"},
 		func(s *script.State, args ...string) (script.WaitFunc, error) {
@@ -119,7 +123,7 @@ func exitCommand(exec_ script.Cmd) script.Cmd {
 			if err != nil {
 				return nil, script.ErrUsage
 			}
-			wait, err := exec_.Run(s, args[1:]...)
+			wait, err := run.Run(s, args[1:]...)
 			if err != nil {
 				return nil, err
 			}

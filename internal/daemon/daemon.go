@@ -49,6 +49,7 @@ type Daemon struct {
 	started time.Time
 	ready   chan struct{}
 	fail    context.CancelCauseFunc
+	notify  string // socket of the service manager, if there is one
 
 	storage, serve, work *tier
 
@@ -69,6 +70,7 @@ type Daemon struct {
 // Run is the life of a server: it returns when ctx ends (nil), when somebody
 // asks it to stop (nil), or with the reason why it could not go on.
 func Run(ctx context.Context, c *config.Config) error {
+	notify := takeNotifySocket()
 	if err := doctor.Preflight(ctx, c); err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func Run(ctx context.Context, c *config.Config) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	d := &Daemon{
-		config: c, stages: stages.New(), started: time.Now(), ready: make(chan struct{}), fail: fail,
+		config: c, stages: stages.New(), started: time.Now(), ready: make(chan struct{}), fail: fail, notify: notify,
 		storage: newTier("storage", fail), serve: newTier("serving", fail), work: newTier("work", fail),
 		keepPods: true, // a restart, an upgrade or a crash leaves containers running
 	}
@@ -173,7 +175,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	close(d.ready)
 	d.stages.Done()
-	notifyReady()
+	notifyReady(d.notify)
 	return nil
 }
 
@@ -287,13 +289,17 @@ func (d *Daemon) stop() {
 	}
 }
 
-// etcdLogger passes on what etcd's operators have to see: warnings, and all of
-// it from -v 4.
+// etcdLogger passes on errors; from -v 1 warnings too, of which a slow disk
+// gives one for each request; from -v 4 all.
 func etcdLogger(verbosity int) *zap.Logger {
 	c := zap.NewProductionConfig()
-	c.Level = zap.NewAtomicLevelAt(zap.WarnLevel)
-	if verbosity >= 4 {
+	switch {
+	case verbosity >= 4:
 		c.Level = zap.NewAtomicLevelAt(zap.InfoLevel)
+	case verbosity >= 1:
+		c.Level = zap.NewAtomicLevelAt(zap.WarnLevel)
+	default:
+		c.Level = zap.NewAtomicLevelAt(zap.ErrorLevel)
 	}
 	logger, err := c.Build()
 	if err != nil {

@@ -5,16 +5,22 @@ import (
 	"os"
 )
 
-// notifyReady tells systemd that the start is over (sd_notify(3)), if it asked.
-// The variable is removed so that the kubelet, which would report itself alone,
-// does not speak for the whole process.
-func notifyReady() {
+// takeNotifySocket returns where the service manager wants to hear that the
+// start is over (sd_notify(3)), or "". The variable is removed, so that the
+// kubelet, which would report itself alone, does not speak for all.
+func takeNotifySocket() string {
 	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
+	os.Unsetenv("NOTIFY_SOCKET")
+	return path
+}
+
+// notifyReady tells the service manager. It is a datagram that nobody answers:
+// where it cannot be sent, nobody listens.
+func notifyReady(socket string) {
+	if socket == "" {
 		return
 	}
-	os.Unsetenv("NOTIFY_SOCKET")
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/dns/address"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime"
 	"github.com/bulkhead-k8s/bulkhead/internal/stages"
 	"github.com/bulkhead-k8s/bulkhead/internal/version"
@@ -103,6 +104,11 @@ func (d *Daemon) Stop(ctx context.Context, keepPods bool) error {
 		if err := r.StopContainerd(ctx); err != nil {
 			d.fail(ErrStopped)
 			return fmt.Errorf("stop containerd: %w", err)
+		}
+		// Nobody is left who could ask.
+		if err := address.Remove(ctx, address.DefaultInterface); err != nil {
+			d.fail(ErrStopped)
+			return err
 		}
 	}
 	d.fail(ErrStopped)

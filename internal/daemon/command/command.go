@@ -4,6 +4,7 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/daemon"
+	"github.com/bulkhead-k8s/bulkhead/internal/daemon/profile"
 	"github.com/bulkhead-k8s/bulkhead/internal/version"
 )
 
@@ -32,6 +34,7 @@ func New() *cobra.Command {
 func server() *cobra.Command {
 	c := config.Default()
 	file := config.DefaultFile
+	var profileDir string
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Run a server in the foreground",
@@ -51,10 +54,19 @@ func server() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 			defer stop()
+			if profileDir != "" {
+				go func() {
+					if err := profile.Run(ctx, profileDir); err != nil {
+						slog.Error("no profiles", "err", err)
+					}
+				}()
+			}
 			return daemon.Run(ctx, c)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", file, "YAML file with settings, whose keys are the names of these flags")
+	cmd.Flags().StringVar(&profileDir, "profile-dir", "", "folder for profiles of this process, for its developers")
+	_ = cmd.Flags().MarkHidden("profile-dir") // it exists
 	c.AddFlags(cmd.Flags())
 	return cmd
 }
