@@ -56,7 +56,7 @@ func (p Programs) Run(ctx context.Context, phase Phase, kubeconfig, dir string, 
 
 func (phase Phase) arguments(p Programs, kubeconfig, report, dir string) []string {
 	args := []string{
-		"--no-color", "--succinct", "--timeout", phase.Timeout.String(), "--procs", strconv.Itoa(max(1, phase.Procs)),
+		"--no-color", "--succinct", "--silence-skips", "--timeout", phase.Timeout.String(), "--procs", strconv.Itoa(max(1, phase.Procs)),
 		"--label-filter", phase.LabelFilter, "--json-report", report, "--junit-report", phase.Name + ".xml", "--output-dir", dir,
 	}
 	for _, f := range phase.Focus {

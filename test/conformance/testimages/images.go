@@ -41,6 +41,9 @@ type maker struct {
 	name string
 	// module is the directory of the module k8s.io/kubernetes.
 	module string
+	// built are the programs that were compiled already, by package: linking
+	// agnhost anew for each image that has it would take a minute.
+	built map[string]string
 }
 
 func (m maker) config(c image.Config) image.Config {
@@ -65,10 +68,10 @@ func All(ctx context.Context, b image.Builder) (map[string]v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	images := map[string]v1.Image{}
+	images, built := map[string]v1.Image{}, map[string]string{}
 	for id, make := range recipes {
 		name := imageutils.GetE2EImage(id)
-		img, err := make(ctx, maker{Builder: b, name: name, module: module})
+		img, err := make(ctx, maker{Builder: b, name: name, module: module, built: built})
 		if err != nil {
 			return nil, fmt.Errorf("test image %s: %w", name, err)
 		}

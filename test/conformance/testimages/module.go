@@ -37,6 +37,13 @@ func (m maker) source(to string, from ...string) image.File {
 // program compiles a package that shares its source with the daemon and the
 // test suite; see image.GoBinary.Cgo.
 func (m maker) program(ctx context.Context, to, pkg string) (image.File, error) {
-	out, err := m.Build(ctx, image.GoBinary{Package: pkg, Cgo: true})
-	return image.File{Path: to, Source: out, Mode: 0o755}, err
+	out, ok := m.built[pkg]
+	if !ok {
+		var err error
+		if out, err = m.Build(ctx, image.GoBinary{Package: pkg, Cgo: true}); err != nil {
+			return image.File{}, err
+		}
+		m.built[pkg] = out
+	}
+	return image.File{Path: to, Source: out, Mode: 0o755}, nil
 }
