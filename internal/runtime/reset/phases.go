@@ -37,6 +37,7 @@ func (t Target) phases() ([]phase, error) {
 		{processes.find, processes.remove},
 		{mounts.find, mounts.remove},
 		{network.findLinks, network.removeLinks},
+		{network.findDNS, network.removeDNS},
 		{network.findTables, network.removeTables},
 		{network.findChains, network.removeChains},
 		{network.findSettings, network.restoreSettings},

@@ -23,7 +23,7 @@ const ignoredByProxy = "service.kubernetes.io/service-proxy-name"
 // Apply writes the Service kube-dns and its endpoints.
 //
 // The endpoints are the Service's own addresses, which each node has. They are
-// for those who look where DNS is; no packet needs them (see filters).
+// for those who look where DNS is; no packet needs them (see package address).
 func Apply(ctx context.Context, client kubernetes.Interface, o Options) error {
 	var addresses []string
 	policy := v1.IPFamilyPolicySingleStack

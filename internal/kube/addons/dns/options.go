@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/dns/address"
 )
 
 // Options configure the DNS of one node.
@@ -28,13 +30,11 @@ type Options struct {
 	// ResolvConf names the servers for everything outside the cluster, and is
 	// followed when it changes. Default /etc/resolv.conf.
 	ResolvConf string
-	// Interface carries the addresses. Default DefaultInterface. "-" leaves
-	// network interfaces and packet filters alone: the addresses are there.
+	// Interface carries the addresses. Default address.DefaultInterface. "-"
+	// leaves network interfaces and packet filters alone: the addresses are
+	// there.
 	Interface string
 }
-
-// DefaultInterface is the name of the interface that carries the addresses.
-const DefaultInterface = "bulkhead-dns"
 
 func (o Options) complete() (Options, error) {
 	if o.RestConfig == nil {
@@ -43,9 +43,9 @@ func (o Options) complete() (Options, error) {
 	if len(o.Addresses) == 0 {
 		return o, errors.New("cluster DNS: Options.Addresses is empty")
 	}
-	for _, address := range o.Addresses {
-		if !address.IsValid() || address.IsUnspecified() {
-			return o, fmt.Errorf("cluster DNS: address %q is not one to listen on", address)
+	for _, ip := range o.Addresses {
+		if !ip.IsValid() || ip.IsUnspecified() {
+			return o, fmt.Errorf("cluster DNS: address %q is not one to listen on", ip)
 		}
 	}
 	if o.Port == 0 {
@@ -61,7 +61,7 @@ func (o Options) complete() (Options, error) {
 		o.ResolvConf = "/etc/resolv.conf"
 	}
 	if o.Interface == "" {
-		o.Interface = DefaultInterface
+		o.Interface = address.DefaultInterface
 	}
 	o.RestConfig = rest.CopyConfig(o.RestConfig)
 	o.RestConfig.ContentType = "application/vnd.kubernetes.protobuf"

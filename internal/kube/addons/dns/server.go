@@ -23,6 +23,7 @@ import (
 	clientset "k8s.io/client-go/kubernetes"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/dns/address"
 )
 
 // Server is the DNS of one node.
@@ -51,12 +52,13 @@ func New(o Options) (*Server, error) {
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Run answers until ctx ends, and returns nil then. The addresses stay on the
-// node (see RemoveAddresses). The API need not be up, at the start or later:
+// node (see address.Remove). The API need not be up, at the start or later:
 // until it is, the cluster's names fail, which makes clients ask again, and
 // after that what was known last is the answer.
 func (s *Server) Run(ctx context.Context) error {
 	if s.options.Interface != "-" {
-		if err := ensureAddresses(ctx, s.options); err != nil {
+		err := address.Ensure(ctx, address.Options{Interface: s.options.Interface, Addresses: s.options.Addresses, Clients: s.options.Clients})
+		if err != nil {
 			return err
 		}
 	}
@@ -187,8 +189,8 @@ func listen(o Options) (sockets []socket, err error) {
 			}
 		}
 	}()
-	for _, address := range o.Addresses {
-		s := socket{address: netip.AddrPortFrom(address, o.Port).String()}
+	for _, ip := range o.Addresses {
+		s := socket{address: netip.AddrPortFrom(ip, o.Port).String()}
 		if s.tcp, err = net.Listen("tcp", s.address); err != nil {
 			return sockets, portError(s.address, err)
 		}

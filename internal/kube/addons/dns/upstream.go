@@ -116,7 +116,7 @@ func (o *outside) use(ctx context.Context, servers []string) (changed bool, err 
 	}
 	var next *forward.Forward
 	if len(servers) > 0 {
-		handler, err := handlerOf("forward", "forward . "+strings.Join(servers, " ")+" {\n max_concurrent 1000\n}")
+		handler, err := handlerOf("forward", "forward . "+strings.Join(servers, " ")+" {\n max_concurrent 1000\n failfast_all_unhealthy_upstreams\n}")
 		if err != nil {
 			return false, err
 		}

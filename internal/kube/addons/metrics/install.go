@@ -5,7 +5,6 @@ import (
 	"net"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/util/compatibility"
@@ -19,8 +18,6 @@ const (
 	Group   = "metrics.k8s.io"
 	Version = "v1beta1"
 )
-
-var everything = labels.Everything()
 
 // Install makes host answer for metrics.k8s.io. host is the kube-apiserver that
 // the aggregator delegates to, and the aggregator hands over to it what an

@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -31,6 +32,7 @@ type Server struct {
 	storage    storage.Storage
 	resolution time.Duration
 	ready      chan struct{}
+	readyOnce  sync.Once
 }
 
 // New returns a server; nothing runs before Run.
@@ -81,7 +83,7 @@ func kubelets(o Options) (kubeletclient.KubeletMetricsGetter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the metrics server's kubelet client: %w", err)
 	}
-	return source, nil
+	return &patient{source: source, answered: map[string]bool{}}, nil
 }
 
 // slimNode keeps of a node what is read here.
@@ -111,8 +113,6 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	podInformer := s.pods.ForResource(v1.SchemeGroupVersion.WithResource("pods")).Informer()
-	var group sync.WaitGroup
-	defer group.Wait()
 	s.nodes.StartWithContext(ctx)
 	defer s.nodes.Shutdown()
 	s.pods.Start(ctx.Done())
@@ -122,19 +122,27 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	}
 
-	ticker := time.NewTicker(s.resolution)
-	defer ticker.Stop()
 	for {
-		s.scrape(ctx)
+		pause := s.resolution
+		if s.scrape(ctx) == 0 {
+			pause = firstPause
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-arrived:
-			ticker.Reset(s.resolution)
-		case <-ticker.C:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil
 		}
 	}
 }
+
+// firstPause is the time between two scrapes while no node has answered: after
+// a restart, nodes are there before their kubelets are.
+const firstPause = 2 * time.Second
 
 // watchNodes asks for a scrape when a node becomes ready: its first metrics are
 // then there sooner.
@@ -172,17 +180,18 @@ func isReady(node *v1.Node) bool {
 	return false
 }
 
-func (s *Server) scrape(ctx context.Context) {
+// scrape asks all kubelets and returns how many answered.
+func (s *Server) scrape(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, s.resolution)
 	defer cancel()
-	s.storage.Store(s.scraper.Scrape(ctx))
-	if nodes, err := s.nodes.Core().V1().Nodes().Lister().List(everything); err == nil {
-		if known, err := s.storage.GetNodeMetrics(nodes...); err == nil && len(known) > 0 {
-			select {
-			case <-s.ready:
-			default:
-				close(s.ready)
-			}
-		}
+	batch := s.scraper.Scrape(ctx)
+	s.storage.Store(batch)
+	nodes, err := s.nodes.Core().V1().Nodes().Lister().List(labels.Everything())
+	if err != nil {
+		return len(batch.Nodes) // the lister reads memory and has no errors
 	}
+	if known, err := s.storage.GetNodeMetrics(nodes...); err == nil && len(known) > 0 {
+		s.readyOnce.Do(func() { close(s.ready) })
+	}
+	return len(batch.Nodes)
 }

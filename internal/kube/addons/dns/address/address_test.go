@@ -1,4 +1,4 @@
-package dns
+package address
 
 import (
 	"net/netip"

@@ -1,6 +1,7 @@
-package dns
+package address
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,24 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// ensureAddresses gives this node the cluster DNS addresses. It changes nothing
-// where they are in place.
-func ensureAddresses(ctx context.Context, o Options) error {
+// DefaultInterface is the name of the interface that carries the addresses.
+const DefaultInterface = "bulkhead-dns"
+
+// Options say what a node is to have.
+type Options struct {
+	// Interface carries the addresses. Default DefaultInterface.
+	Interface string
+	// Addresses are the cluster DNS addresses.
+	Addresses []netip.Addr
+	// Clients are the ranges besides this node's own addresses whose packets
+	// are let through. Default: all.
+	Clients []netip.Prefix
+}
+
+// Ensure gives this node the addresses. It changes nothing where they are in
+// place.
+func Ensure(ctx context.Context, o Options) error {
+	o.Interface = cmp.Or(o.Interface, DefaultInterface)
 	link, err := ensureInterface(o.Interface)
 	if err != nil {
 		return fmt.Errorf("make the interface %s for cluster DNS: %w", o.Interface, err)
@@ -23,12 +39,12 @@ func ensureAddresses(ctx context.Context, o Options) error {
 	for _, address := range o.Addresses {
 		err := netlink.AddrReplace(link, &netlink.Addr{
 			IPNet: &net.IPNet{IP: address.AsSlice(), Mask: net.CIDRMask(address.BitLen(), address.BitLen())},
-			// An IPv6 address is useless for the seconds in which the kernel
+			// An IPv6 address is useless for the second in which the kernel
 			// looks for another host that has it; here there can be none.
 			Flags: map[bool]int{true: unix.IFA_F_NODAD}[address.Is6()],
 		})
 		if err != nil {
-			return fmt.Errorf("add the cluster DNS address %s to interface %s: %w", address, link.Attrs().Name, err)
+			return fmt.Errorf("add the cluster DNS address %s to interface %s: %w", address, o.Interface, err)
 		}
 	}
 	for _, family := range familiesOf(o.Addresses) {
@@ -44,7 +60,8 @@ func ensureAddresses(ctx context.Context, o Options) error {
 }
 
 // ensureInterface returns the interface that carries the addresses: a dummy, or
-// loopback in a kernel that has no dummies.
+// in a kernel that has none a bridge without ports, which the pod network needs
+// anyway.
 func ensureInterface(name string) (netlink.Link, error) {
 	link, err := netlink.LinkByName(name)
 	if _, missing := errors.AsType[netlink.LinkNotFoundError](err); missing {
@@ -52,7 +69,7 @@ func ensureInterface(name string) (netlink.Link, error) {
 		attrs.Name = name
 		err = netlink.LinkAdd(&netlink.Dummy{LinkAttrs: attrs})
 		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENODEV) {
-			return netlink.LinkByName("lo")
+			err = netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs})
 		}
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return nil, err
@@ -65,34 +82,27 @@ func ensureInterface(name string) (netlink.Link, error) {
 	return link, netlink.LinkSetUp(link)
 }
 
-// RemoveAddresses takes the addresses and what belongs to them from this node
-// again. It is not an error if they are not there.
-func RemoveAddresses(ctx context.Context, o Options) error {
-	o, err := o.complete()
-	if err != nil {
-		return err
-	}
+// Remove takes the addresses, their interface and their packet filters from
+// this node. It is not an error if they are not there.
+func Remove(ctx context.Context, name string) error {
+	name = cmp.Or(name, DefaultInterface)
 	var failures []error
-	for _, family := range familiesOf(o.Addresses) {
-		nft, err := knftables.New(family, o.Interface)
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkDel(link)
+	}
+	if _, missing := errors.AsType[netlink.LinkNotFoundError](err); !missing {
+		failures = append(failures, err)
+	}
+	for _, family := range []knftables.Family{knftables.IPv4Family, knftables.IPv6Family} {
+		nft, err := knftables.New(family, name)
 		if err != nil {
-			failures = append(failures, err)
-			continue
+			continue // without nftables there is no table
 		}
 		tx := nft.NewTransaction()
 		tx.Add(&knftables.Table{}) // deleting what is not there fails
 		tx.Delete(&knftables.Table{})
 		failures = append(failures, nft.Run(ctx, tx))
-	}
-	if link, err := netlink.LinkByName(o.Interface); err == nil {
-		failures = append(failures, netlink.LinkDel(link))
-	} else if lo, err := netlink.LinkByName("lo"); err == nil {
-		for _, address := range o.Addresses {
-			err := netlink.AddrDel(lo, &netlink.Addr{IPNet: &net.IPNet{IP: address.AsSlice(), Mask: net.CIDRMask(address.BitLen(), address.BitLen())}})
-			if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-				failures = append(failures, err)
-			}
-		}
 	}
 	if err := errors.Join(failures...); err != nil {
 		return fmt.Errorf("remove the cluster DNS addresses: %w", err)
