@@ -31,28 +31,41 @@ func (m mounts) find(context.Context) ([]Item, error) {
 	return items, nil
 }
 
-// mountPoints returns all mount points of our mount namespace, in the order of
+// mount is a place where something is mounted.
+type mount struct {
+	point string
+	// ofItself says that a directory is mounted on itself. The kubelet does that
+	// to its own, so that mounts in it reach containers.
+	ofItself bool
+}
+
+// mountPoints returns all mounts of our mount namespace, in the order of
 // mounting.
-func mountPoints() ([]string, error) {
+func mountPoints() ([]mount, error) {
 	all, err := mountinfo.GetMounts(nil)
 	if err != nil {
 		return nil, fmt.Errorf("list mounts: %w", err)
 	}
-	var points []string
-	for _, mount := range all {
-		points = append(points, mount.Mountpoint)
+	var points []mount
+	for _, m := range all {
+		// The root is the directory's path in its file system, which may itself
+		// be mounted below /.
+		points = append(points, mount{m.Mountpoint, m.Root != "/" && strings.HasSuffix(m.Mountpoint, m.Root)})
 	}
 	return points, nil
 }
 
 // ownMounts returns the mount points below the roots, in the order in which
 // they can be unmounted: what was mounted last, and so on top, comes first. A
-// root itself is not ours: an operator may have given us a disk there.
-func ownMounts(points, roots []string) []string {
+// root itself is ours only if it is mounted on itself: an operator may have
+// given us a disk there.
+func ownMounts(mounts []mount, roots []string) []string {
 	var own []string
-	for _, point := range slices.Backward(points) {
-		if slices.ContainsFunc(roots, func(root string) bool { return isBelow(point, root) }) {
-			own = append(own, point)
+	for _, m := range slices.Backward(mounts) {
+		if slices.ContainsFunc(roots, func(root string) bool {
+			return isBelow(m.point, root) || m.ofItself && m.point == strings.TrimSuffix(root, "/")
+		}) {
+			own = append(own, m.point)
 		}
 	}
 	return own
@@ -97,7 +110,7 @@ func (m mounts) left() ([]string, error) {
 		return nil, err
 	}
 	left := ownMounts(points, append([]string{m.below}, m.roots...))
-	if slices.Contains(points, m.below) {
+	if slices.ContainsFunc(points, func(other mount) bool { return other.point == m.below }) && !slices.Contains(left, m.below) {
 		left = append(left, m.below)
 	}
 	return left, nil

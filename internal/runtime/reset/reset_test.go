@@ -38,7 +38,8 @@ func TestFindWhereNothingRan(t *testing.T) {
 }
 
 func TestOwnMounts(t *testing.T) {
-	points := []string{ // in the order of mounting
+	var mounts []mount
+	for _, point := range []string{ // in the order of mounting
 		"/", "/proc", "/data", "/data/storage", "/data/run",
 		"/data/run/containerd/netns/cni-1",
 		"/data/run/containerd/task/rootfs",
@@ -49,8 +50,10 @@ func TestOwnMounts(t *testing.T) {
 		"/data/kubelet2/x",
 		"/database/run/containerd/x",
 		"/mnt/data/run/containerd/x",
+	} {
+		mounts = append(mounts, mount{point: point})
 	}
-	got := ownMounts(points, []string{"/data/run/containerd", "/data/kubelet/"})
+	got := ownMounts(mounts, []string{"/data/run/containerd", "/data/kubelet/"})
 	want := []string{
 		"/data/kubelet/pods/1/volumes/token",
 		"/data/kubelet/pods/1/volumes/token",
@@ -60,6 +63,13 @@ func TestOwnMounts(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("own mounts:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	// The kubelet mounts its directory on itself; what an operator mounted there
+	// comes from elsewhere.
+	own := ownMounts([]mount{{"/data", true}, {"/data/kubelet", true}, {"/data/run/containerd", false}}, []string{"/data/run/containerd", "/data/kubelet"})
+	if want := []string{"/data/kubelet"}; !slices.Equal(own, want) {
+		t.Errorf("own mounts: %q, want %q", own, want)
 	}
 }
 
