@@ -68,6 +68,8 @@ func containerdConfig(o Options, p layout.Paths, host hostFacts) ([]byte, error)
 				"snapshotter":             o.Snapshotter,
 				"discard_unpacked_layers": true, // else each layer is on the disk twice
 				"pinned_images":           table{"sandbox": SandboxImage},
+				// Ours first, then what the machine has for any containerd.
+				"registry": table{"config_path": p.Registries + ":/etc/containerd/certs.d"},
 				// How often the disk usage of snapshots is read; 10 s upstream.
 				"stats_collect_period": 60,
 			},

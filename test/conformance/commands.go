@@ -6,9 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/image"
@@ -42,16 +40,12 @@ func images(ctx context.Context, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	return writeImages(ctx, *out)
-}
-
-func writeImages(ctx context.Context, out string) error {
 	all, err := testimages.All(ctx, image.Builder{Logf: logf})
 	if err != nil {
 		return err
 	}
-	logf("writing %d images to %s", len(all), out)
-	return image.WriteArchiveFile(out, all)
+	logf("writing %d images to %s", len(all), *out)
+	return image.WriteArchiveFile(*out, all)
 }
 
 func run(ctx context.Context, args []string) error {
@@ -63,9 +57,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := importImages(ctx, o); err != nil {
+	takeBack, err := provideImages(ctx, o)
+	if err != nil {
 		return err
 	}
+	defer takeBack()
 	start := time.Now()
 	reports, runErr := runPhases(ctx, o, programs)
 	if len(reports) == 0 {
@@ -102,26 +98,6 @@ func runPhases(ctx context.Context, o options, programs suite.Programs) (reports
 		}
 	}
 	return reports, nil
-}
-
-func importImages(ctx context.Context, o options) error {
-	if len(o.importWith) == 0 {
-		return nil
-	}
-	if err := os.MkdirAll(o.cache, 0o755); err != nil {
-		return fmt.Errorf("make cache: %w", err)
-	}
-	archive := filepath.Join(o.cache, "images.tar")
-	if err := writeImages(ctx, archive); err != nil {
-		return err
-	}
-	logf("importing images: %s", strings.Join(o.importWith, " "))
-	cmd := exec.CommandContext(ctx, o.importWith[0], append(o.importWith[1:], archive)...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("import images: %w", err)
-	}
-	return nil
 }
 
 func write(o options, s results.Summary) error {

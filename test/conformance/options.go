@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -8,8 +9,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
 )
 
 // options are what the commands can be told.
@@ -23,7 +25,9 @@ type options struct {
 	timeout    time.Duration
 	reportDir  string
 	markdown   string
-	importWith []string
+	bulkhead   string
+	dataDir    string
+	images     bool
 	serial     bool
 }
 
@@ -41,7 +45,6 @@ func cacheFlag(fs *flag.FlagSet, o *options) {
 
 func runOptions(args []string) (options, error) {
 	var o options
-	var importWith string
 	fs := flag.NewFlagSet("conformance run", flag.ContinueOnError)
 	cacheFlag(fs, &o)
 	fs.StringVar(&o.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig with rights over the whole cluster")
@@ -51,12 +54,13 @@ func runOptions(args []string) (options, error) {
 	fs.DurationVar(&o.timeout, "timeout", 0, "end after this long (default: 20m for fast, else 4h)")
 	fs.StringVar(&o.reportDir, "report-dir", "conformance-report", "directory for ginkgo's and junit's reports, logs and results.json")
 	fs.StringVar(&o.markdown, "markdown", "", "file to write the results to as a page for the documentation")
-	fs.StringVar(&importWith, "import", "bin/bulkhead image import", "command that imports the archive of images that is appended; empty: they are there")
+	fs.BoolVar(&o.images, "images", true, "import the images first; false: they are there")
+	fs.StringVar(&o.bulkhead, "bulkhead", "bin/bulkhead", "bulkhead command that imports images")
+	fs.StringVar(&o.dataDir, "data-dir", cmp.Or(os.Getenv("DATA_DIR"), config.Default().DataDir), "the cluster's data directory on this machine")
 	fs.BoolVar(&o.serial, "serial", true, "with a focus other than fast: run serial specs, too, after the others")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
-	o.importWith = strings.Fields(importWith)
 	if o.timeout == 0 {
 		o.timeout = 4 * time.Hour
 		if o.focus == focusFast {

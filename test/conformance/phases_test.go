@@ -105,11 +105,11 @@ func TestRunOptions(t *testing.T) {
 	if err := os.WriteFile(config, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o, err := runOptions([]string{"--kubeconfig", config, "--import", "x image import"})
+	o, err := runOptions([]string{"--kubeconfig", config, "--data-dir", "/d"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.timeout != 20*time.Minute || !slices.Equal(o.importWith, []string{"x", "image", "import"}) || !filepath.IsAbs(o.reportDir) {
+	if o.timeout != 20*time.Minute || o.dataDir != "/d" || !filepath.IsAbs(o.reportDir) {
 		t.Errorf("got %+v", o)
 	}
 	t.Setenv("KUBECONFIG", "")

@@ -28,6 +28,9 @@ type Paths struct {
 	// the leases of addresses.
 	CNIConfig string
 	CNIState  string
+	// Registries may hold a directory for each registry with containerd's
+	// hosts.toml, which names its mirrors; it is read at each pull.
+	Registries string
 	// HostRecord says what was on the host before us, for reset.
 	HostRecord string
 	// ShimSockets is outside of the data directory: containerd allows it 42
@@ -51,6 +54,7 @@ func For(dataDir string) Paths {
 		BootID:      in("run", "boot-id"),
 		CNIConfig:   in("etc", "cni"),
 		CNIState:    in("cni"),
+		Registries:  in("etc", "registries"),
 		HostRecord:  in("host.json"),
 		ShimSockets: filepath.Join("/run/bulkhead", hex.EncodeToString(sum[:4])),
 	}

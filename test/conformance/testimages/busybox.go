@@ -41,10 +41,12 @@ func nonRoot(ctx context.Context, m maker) (v1.Image, error) {
 
 func (m maker) busyboxAs(ctx context.Context, user string) (v1.Image, error) {
 	return m.FromDebian(ctx, image.Debian{
-		Packages: []string{"busybox-static"},
+		Packages: []string{"busybox-static", "bash-static"},
 		Under:    busyboxLinks(),
-		// The original has env in both places; scripts begin with either.
-		Files: []image.File{{Path: "/usr/bin/env", Link: "/bin/busybox"}},
+		// Debian's busybox is older than the original, and its shell drops
+		// variables such as data-1, which a ConfigMap may well have; bash passes
+		// them on.
+		Files: []image.File{{Path: "/bin/sh", Link: "bash-static"}},
 	}, m.config(image.Config{Cmd: []string{"sh"}, User: user}))
 }
 
