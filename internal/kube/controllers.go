@@ -14,6 +14,7 @@ import (
 // ControllerManager is kube-controller-manager.
 type ControllerManager struct {
 	upstream *options.KubeControllerManagerOptions
+	built    chan struct{} // closed once all controllers have been built
 }
 
 // NewControllerManager turns settings into kube-controller-manager's options.
@@ -56,7 +57,7 @@ func NewControllerManager(o *Options) (*ControllerManager, error) {
 	if err := parseArgs("kube-controller-manager-arg", flags, c.KubeControllerManagerArgs); err != nil {
 		return nil, err
 	}
-	return &ControllerManager{upstream: s}, nil
+	return &ControllerManager{upstream: s, built: make(chan struct{})}, nil
 }
 
 // Run runs the controllers until ctx ends. The API server must be ready.
@@ -65,5 +66,6 @@ func (m *ControllerManager) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("configure kube-controller-manager: %w", err)
 	}
+	go m.watchBuilt(ctx)
 	return app.Run(ctx, c.Complete())
 }

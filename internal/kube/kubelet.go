@@ -21,6 +21,8 @@ import (
 // Kubelet is the node's kubelet.
 type Kubelet struct {
 	upstream *options.KubeletServer
+	// volumesAfter holds back the volume plugins; see orderedProber.
+	volumesAfter <-chan struct{}
 }
 
 // NewKubelet turns settings into the kubelet's flags and configuration.
@@ -105,5 +107,6 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare the kubelet: %w", err)
 	}
+	dependencies.DynamicPluginProber = orderedProber{dependencies.DynamicPluginProber, ctx, k.volumesAfter}
 	return app.Run(ctx, k.upstream, dependencies, utilfeature.DefaultFeatureGate)
 }

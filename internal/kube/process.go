@@ -56,6 +56,7 @@ func New(o *Options) (*Components, error) {
 		if c.Kubelet, err = NewKubelet(o); err != nil {
 			return nil, err
 		}
+		c.Kubelet.volumesAfter = c.ControllerManager.built
 		if c.Proxy, err = NewProxy(o); err != nil {
 			return nil, err
 		}
