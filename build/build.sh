@@ -1,10 +1,9 @@
 #!/bin/sh
-# Builds bin/: bulkhead, bulkheadd, runc and the CNI plugins, all from the
-# modules that go.mod names. Takes no network once the modules are there.
+# Builds bin/: bulkhead, bulkheadd, containerd, its shim, runc and the CNI
+# plugins, all from the modules that go.mod names. Takes no network once the
+# modules are there.
 #
-#   build/build.sh [bulkhead|bulkheadd|runc|cni]...   default: all
-#
-# GO_BUILD_FLAGS is given to every go build, as `-trimpath` for a release.
+#   build/build.sh [bulkhead|bulkheadd|containerd|runc|cni]...   default: all
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -28,13 +27,15 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
 	theirs="$theirs -X $package.gitCommit=$commit -X $package.gitTreeState=clean -X $package.buildDate=$date"
 done
 
+containerd_version=$(go list -m -f '{{.Version}}' github.com/containerd/containerd/v2)
+containerd="-X github.com/containerd/containerd/v2/version.Version=${containerd_version#v}"
+
 # build OUTPUT PACKAGE LDFLAGS [FLAG...]
 build() {
 	output=$1 package=$2 ldflags=$3
 	shift 3
 	echo "build $output"
-	# shellcheck disable=SC2086 # the flags are words
-	go build ${GO_BUILD_FLAGS:-} "$@" -ldflags "-s -w $ldflags" -o "$output" "$package"
+	go build "$@" -ldflags "-s -w $ldflags" -o "$output" "$package"
 }
 
 # runc filters system calls only where libseccomp's headers are there.
@@ -43,10 +44,14 @@ seccomp_tag() {
 }
 
 mkdir -p bin/cni
-for part in ${*:-bulkhead runc cni bulkheadd}; do
+for part in ${*:-bulkhead runc cni containerd bulkheadd}; do
 	case $part in
 	bulkhead) CGO_ENABLED=0 build bin/bulkhead "./cmd/bulkhead" "$ours" ;;
-	bulkheadd) build bin/bulkheadd "./cmd/bulkheadd" "$ours $theirs" ;;
+	bulkheadd) build bin/bulkheadd "./cmd/bulkheadd" "$ours $theirs $containerd" ;;
+	containerd) # with cgo like bulkheadd, so that both share what is compiled
+		build bin/bulkhead-containerd ./cmd/bulkhead-containerd "$containerd"
+		build bin/bulkhead-containerd-shim ./cmd/bulkhead-containerd-shim "$containerd"
+		;;
 	runc) CGO_ENABLED=1 build bin/runc github.com/opencontainers/runc "-X main.gitCommit=$(go list -m -f '{{.Version}}' github.com/opencontainers/runc)" -tags "$(seccomp_tag)" ;;
 	cni)
 		for plugin in main/bridge main/loopback ipam/host-local meta/portmap; do

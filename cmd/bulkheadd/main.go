@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"os"
 
-	// First of all, by import path: see the packages' comments.
-	_ "github.com/bulkhead-k8s/bulkhead/internal/runtime/containerd"
-	_ "github.com/bulkhead-k8s/bulkhead/internal/runtime/shim"
-
 	"github.com/bulkhead-k8s/bulkhead/internal/daemon/command"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/containerd"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/shim"
 )
 
 func main() {
+	switch {
+	case shim.Called():
+		shim.Main()
+	case containerd.Called():
+		containerd.Main()
+	}
 	if err := command.New().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "bulkheadd:", err)
 		os.Exit(1)

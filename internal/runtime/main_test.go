@@ -9,10 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	// The test's executable becomes containerd and its shim, as the daemon does.
-	_ "github.com/bulkhead-k8s/bulkhead/internal/runtime/containerd"
-	_ "github.com/bulkhead-k8s/bulkhead/internal/runtime/shim"
-
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/containerd"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/shim"
 	"github.com/bulkhead-k8s/bulkhead/test/hosts"
 )
 
@@ -20,8 +18,15 @@ import (
 const netnsEnv = "BULKHEAD_TEST_NETNS"
 
 // TestMain runs all tests in a network namespace of their own, where there is
-// one to be had: those with containers change interfaces and packet filters.
+// one to be had: those with containers change interfaces and packet filters. The
+// tests' executable is also containerd and its shim, as the daemon's is.
 func TestMain(m *testing.M) {
+	switch {
+	case shim.Called():
+		shim.Main()
+	case containerd.Called():
+		containerd.Main()
+	}
 	if os.Getenv(netnsEnv) != "" || hosts.Supported() != nil {
 		os.Exit(m.Run())
 	}
@@ -54,7 +59,8 @@ func inNamespace() (int, error) {
 	return 0, errors.Join(err, namespace.Close())
 }
 
-// binDir returns where `make build` puts runc and the CNI plugins, or skips.
+// binDir returns a directory with the runc and the CNI plugins of `make build`,
+// or skips. It has no containerd, so that the one under test is used.
 func binDir(t *testing.T) string {
 	t.Helper()
 	if err := hosts.Supported(); err != nil {
@@ -69,5 +75,11 @@ func binDir(t *testing.T) string {
 			t.Skipf("containers: %v; `make build` builds it", err)
 		}
 	}
-	return directory
+	links := t.TempDir()
+	for _, name := range []string{"runc", "cni"} {
+		if err := os.Symlink(filepath.Join(directory, name), filepath.Join(links, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return links
 }

@@ -27,11 +27,13 @@ type Options struct {
 	// ClusterCIDR is the range of all pods' addresses: traffic to it keeps its
 	// source address. Default: PodCIDR.
 	ClusterCIDR string
-	// Executable becomes containerd and its shim by name. Default: this
-	// process's own (os.Executable).
+	// Executable is containerd and its shim when it is called by their names,
+	// and is used where BinDir does not have these. Default: this process's own
+	// (os.Executable).
 	Executable string
-	// BinDir has runc and cni/{bridge,host-local,portmap}. Default: the
-	// directory of Executable; where it has no runc, the host's is used.
+	// BinDir has bulkhead-containerd, bulkhead-containerd-shim, runc and
+	// cni/{bridge,host-local,portmap}. Default: the directory of Executable;
+	// where it has no runc, the host's is used.
 	BinDir string
 	// Stages records how the start goes; may be nil.
 	Stages *stages.Tracker

@@ -12,13 +12,20 @@ import (
 	"strconv"
 )
 
-// The names by which the daemon's executable is another program; they are those
+// The names of programs that the daemon's executable can be too; they are those
 // of the packages containerd and shim, which this one does not import, so that
 // nobody carries containerd for wanting to talk to it.
 const (
 	containerdName = "containerd"
 	shimName       = "containerd-shim-runc-v2"
 )
+
+// The same programs beside the daemon; their names are not those of a
+// containerd that the host may have there.
+var besideNames = map[string]string{
+	containerdName: "bulkhead-containerd",
+	shimName:       "bulkhead-containerd-shim",
+}
 
 // ErrMissingProgram indicates that a program that pods need is not installed.
 var ErrMissingProgram = errors.New("a program is missing")
@@ -31,11 +38,21 @@ func ownExecutable() (string, error) {
 	return filepath.EvalSymlinks(executable)
 }
 
-// linkPrograms makes bin/containerd and bin/containerd-shim-runc-v2 lead to
-// executable, and bin/runc to the OCI runtime, which the shim looks for in its
-// PATH where it is asked without being told about a pod.
-func linkPrograms(bin, executable, runC string) error {
-	for name, program := range map[string]string{containerdName: executable, shimName: executable, "runc": runC} {
+// findProgram returns containerd or its shim: the program beside us, which was built with
+// us and is small, else the daemon's executable, which is the same program when
+// it is called by that name, at the price in package shim's comment.
+func findProgram(binDir, name, daemon string) string {
+	if beside := filepath.Join(binDir, besideNames[name]); executable(beside) {
+		return beside
+	}
+	return daemon
+}
+
+// linkPrograms makes links in bin to programs, by name: to containerd and its
+// shim, so that the daemon's executable can be them, and to the OCI runtime,
+// which the shim looks for in its PATH where it is asked without a pod.
+func linkPrograms(bin string, programs map[string]string) error {
+	for name, program := range programs {
 		link := filepath.Join(bin, name)
 		if target, err := os.Readlink(link); err == nil && target == program {
 			continue

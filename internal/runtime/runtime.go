@@ -126,7 +126,12 @@ func (r *Runtime) prepare(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := linkPrograms(p.Bin, r.options.Executable, host.RunC); err != nil {
+	programs := map[string]string{
+		containerdName: findProgram(r.options.BinDir, containerdName, r.options.Executable),
+		shimName:       findProgram(r.options.BinDir, shimName, r.options.Executable),
+		"runc":         host.RunC,
+	}
+	if err := linkPrograms(p.Bin, programs); err != nil {
 		return nil, err
 	}
 	if _, err := writeFile(p.Config, config, 0o600); err != nil {

@@ -160,6 +160,29 @@ func TestMissingProgramsAreNamed(t *testing.T) {
 	}
 }
 
+func TestProgramsBesideUsAreTakenFirst(t *testing.T) {
+	beside := t.TempDir()
+	if got := findProgram(beside, containerdName, "/opt/bulkheadd"); got != "/opt/bulkheadd" {
+		t.Errorf("without a program beside us: %s", got)
+	}
+	program := filepath.Join(beside, "bulkhead-containerd")
+	if err := os.WriteFile(program, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := findProgram(beside, containerdName, "/opt/bulkheadd"); got != program {
+		t.Errorf("with a program beside us: %s", got)
+	}
+	bin := t.TempDir()
+	for _, target := range []string{program, program, "/opt/bulkheadd"} {
+		if err := linkPrograms(bin, map[string]string{containerdName: target}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.Readlink(filepath.Join(bin, containerdName)); err != nil || got != target {
+			t.Errorf("link leads to %q, %v; want %q", got, err, target)
+		}
+	}
+}
+
 func TestContainerdEnvironment(t *testing.T) {
 	env := containerdEnv([]string{
 		"HTTPS_PROXY=http://proxy", "NOTIFY_SOCKET=/run/systemd/notify", "LISTEN_FDS=2", "PATH=/home/me/bin",

@@ -10,21 +10,18 @@ import (
 	"github.com/containerd/containerd/v2/cmd/containerd/command"
 )
 
-// Name is the base name of the program by which the executable is containerd.
+// Name is the base name of the program.
 const Name = "containerd"
 
-func init() {
-	if filepath.Base(os.Args[0]) != Name {
-		return
+// Called says whether this process was started to be containerd.
+func Called() bool { return filepath.Base(os.Args[0]) == Name }
+
+// Main is the program; it does not return.
+func Main() {
+	flag.CommandLine = flag.NewFlagSet(Name, flag.ExitOnError) // not what other packages declared
+	if err := command.App().Run(context.Background(), os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "containerd:", err)
+		os.Exit(1)
 	}
-	flag.CommandLine = flag.NewFlagSet(Name, flag.ExitOnError)
-	// Not on the main goroutine, which is bound to its thread during init.
-	go func() {
-		if err := command.App().Run(context.Background(), os.Args); err != nil {
-			fmt.Fprintln(os.Stderr, "containerd:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}()
-	select {}
+	os.Exit(0)
 }

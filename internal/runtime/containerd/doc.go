@@ -1,7 +1,8 @@
-// Package containerd is containerd itself, as one of the programs that the
-// daemon's executable can be, with the plugins that a Kubernetes node needs.
+// Package containerd is containerd itself, with the plugins that a Kubernetes
+// node needs.
 //
-// Like the shim (see package shim) it runs in init, when the executable goes by
-// the name of containerd. Its CRI plugin imports some of Kubernetes' staging
-// modules, so it comes later than the shim, but before k8s.io/kubernetes.
+// Like the shim (see package shim) it is built twice: as a program of its own,
+// which is what a node uses, and into bulkheadd, which is containerd when it is
+// called by that name. Measured idle: 40 MB resident as a program of its own, 112
+// MB and 0.17 s more of CPU at start in bulkheadd.
 package containerd

@@ -1,12 +1,12 @@
-// Package shim is containerd's shim for runc, as one of the programs that the
-// daemon's executable can be.
+// Package shim is containerd's shim for runc: one process per pod, for as long as
+// the pod lives, which holds the pod's containers while containerd and Bulkhead
+// come and go.
 //
-// There is one shim per pod, for as long as the pod lives. The executable holds
-// the whole of Kubernetes, and initialising the packages of that at every exec
-// costs about half a second and 80 MB. So this package does what the rest of the
-// project must not: it acts in init. Go initialises packages in the order of
-// their import paths, each after what it imports; this one imports nothing of
-// k8s.io or sigs.k8s.io, hence runs before all of those, becomes the shim there
-// and exits without their initialisation ever happening. TestImportsStayLight
-// guards the condition, docs/measurements.md has the figures.
+// It is built twice: as a program of its own, which is what a node uses, and into
+// bulkheadd, which is the shim when it is called by that name and is used where
+// the program is missing. Measured per process, bulkheadd against the program:
+// 0.17 s of CPU at each exec against 0.02 s, 109 MB resident against 15 MB, since
+// all of Kubernetes is initialised first. Go orders that by import path, so it
+// cannot be put off from here: grpc needs net/http/httputil, which comes after
+// k8s.io in the alphabet.
 package shim

@@ -16,40 +16,36 @@ import (
 )
 
 const (
-	// Name is the base name of the program by which the executable is the shim.
+	// Name is the base name of the program.
 	Name = "containerd-shim-runc-v2"
 	// runtimeName is what containerd calls this kind of shim.
 	runtimeName = "io.containerd.runc.v2"
 	// programEnv carries Name from the short-lived `shim start` to the shim
 	// proper: upstream starts the latter as os.Executable(), which on Linux is
-	// the executable behind the link, so its own name no longer tells.
+	// the file behind a link, so for bulkheadd its own name no longer tells.
 	programEnv = "BULKHEAD_PROGRAM"
 )
 
-func init() {
-	inherited := os.Getenv(programEnv) == Name
-	if filepath.Base(os.Args[0]) != Name && !inherited {
-		return
-	}
-	if inherited {
-		_ = os.Unsetenv(programEnv) // not for runc and its hooks
-	} else {
+// Called says whether this process was started to be the shim.
+func Called() bool {
+	return filepath.Base(os.Args[0]) == Name || os.Getenv(programEnv) == Name
+}
+
+// Main is the program; it does not return.
+func Main() {
+	if os.Getenv(programEnv) == "" {
 		_ = os.Setenv(programEnv, Name)
+	} else {
+		_ = os.Unsetenv(programEnv) // not for runc and its hooks
 	}
-	// Other packages of the daemon may have declared flags by now, some of the
-	// same names (glog's -v).
+	// In bulkheadd other packages have declared flags by now, some of the same
+	// names (glog's -v), and containerd's plugins are in the list from which the
+	// shim starts all that it finds.
 	flag.CommandLine = flag.NewFlagSet(Name, flag.ExitOnError)
-	// And some of containerd's plugins have registered themselves in the same
-	// list from which the shim starts all that it finds.
 	registry.Reset()
 	registry.Register(taskService())
-	// The main goroutine is bound to its thread while packages initialise, which
-	// makes each of its wake-ups two thread switches; the shim runs on another.
-	go func() {
-		containerdshim.RunShim(context.Background(), manager.NewShimManager(runtimeName))
-		os.Exit(0)
-	}()
-	select {}
+	containerdshim.RunShim(context.Background(), manager.NewShimManager(runtimeName))
+	os.Exit(0)
 }
 
 // taskService is the one plugin of a shim: the service by which containerd
