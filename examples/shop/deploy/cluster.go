@@ -62,6 +62,6 @@ func (c cluster) status(ctx context.Context) (status, error) {
 func (c cluster) showPods() {
 	output, err := c.kubectl(context.Background(), nil, "get", "pods,events", "--output=wide")
 	if err == nil {
-		os.Stderr.Write(output)
+		fmt.Fprintf(os.Stderr, "%s", output)
 	}
 }
