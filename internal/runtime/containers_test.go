@@ -23,7 +23,21 @@ import (
 // The life of a node's containers: they start, outlive us, outlive containerd,
 // stop with their grace, and leave nothing.
 func TestContainersOutliveUsAndContainerd(t *testing.T) {
-	node := newNode(t)
+	for name, programs := range map[string][]string{
+		"programs of their own": {"bulkhead-containerd", "bulkhead-containerd-shim"},
+		"one executable":        nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			node := newNode(t)
+			for _, program := range programs {
+				linkBuilt(t, node.options.BinDir, program)
+			}
+			testLife(t, node)
+		})
+	}
+}
+
+func testLife(t *testing.T, node *node) {
 	first := node.run(t)
 	t.Logf("ready after %v", first.readyAfter.Round(time.Millisecond))
 
