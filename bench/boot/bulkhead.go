@@ -17,7 +17,7 @@ import (
 // before a change with one from after it.
 type bulkheadSide struct {
 	name string
-	bin  string   // the folder with bulkhead, bulkheadd, runc and cni/
+	bin  string   // the folder of `make build`
 	args []string // for bulkheadd server
 	env  []string
 }
@@ -27,10 +27,22 @@ func (b *bulkheadSide) Name() string { return b.name }
 func (b *bulkheadSide) Kubeconfig(g *ground) string { return filepath.Join(g.dir, "kubeconfig") }
 
 func (b *bulkheadSide) Binaries() []string {
-	return []string{
+	programs := []string{
 		filepath.Join(b.bin, "bulkhead"), filepath.Join(b.bin, "bulkheadd"), filepath.Join(b.bin, "runc"),
 		filepath.Join(b.bin, "cni", "bridge"), filepath.Join(b.bin, "cni", "host-local"), filepath.Join(b.bin, "cni", "portmap"),
 	}
+	// Without these, bulkheadd is both.
+	for _, name := range []string{"bulkhead-containerd", "bulkhead-containerd-shim"} {
+		if path := filepath.Join(b.bin, name); exists(path) {
+			programs = append(programs, path)
+		}
+	}
+	return programs
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Prepare leaves nothing but the measured pod's image in containerd's root.
