@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the transcripts in testdata. Each has a home, a data
-// directory $D whose path is short enough for sockets, a free $PORT, and a
-// bulkheadd in PATH that only pretends.
+// directory $D whose path is short enough for sockets, settings with free ports
+// in ports.yaml, and a bulkheadd in PATH that only pretends.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -63,7 +63,6 @@ func TestScripts(t *testing.T) {
 				"HOME": filepath.Join(state.Getwd(), "home"),
 				"D":    filepath.Join(state.Getwd(), "d"),
 				"PATH": filepath.Join(state.Getwd(), "bin") + string(filepath.ListSeparator) + os.Getenv("PATH"),
-				"PORT": strconv.Itoa(freePort(t)),
 			} {
 				if err := state.Setenv(name, value); err != nil {
 					t.Fatal(err)
@@ -93,6 +92,11 @@ func workdir(t *testing.T) string {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
+	}
+	ports := fmt.Sprintf("https-listen-port: %d\nkube-controller-manager-arg: [secure-port=%d]\nkube-scheduler-arg: [secure-port=%d]\n",
+		freePort(t), freePort(t), freePort(t))
+	if err := os.WriteFile(filepath.Join(dir, "ports.yaml"), []byte(ports), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{"bulkhead", "kubectl-bulkhead", daemonName} {
 		if err := os.Symlink(self, filepath.Join(dir, "bin", name)); err != nil {

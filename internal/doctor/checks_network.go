@@ -74,55 +74,6 @@ func checkMountProgram(h *Host, _ *config.Config) Result {
 	return ok("%s", h.Mount.Path)
 }
 
-// port is a TCP port that the daemon listens on.
-type port struct {
-	number  int
-	user    string
-	setting string // what moves it
-}
-
-// ports returns what a cluster with these settings listens on.
-func ports(c *config.Config) []port {
-	list := []port{{c.HTTPSListenPort, "the API server", "--https-listen-port"}}
-	if c.Simulate {
-		return list
-	}
-	return append(list,
-		port{10250, "the kubelet", "--kubelet-arg port=N"},
-		port{10256, "kube-proxy's health check", "--kube-proxy-arg healthz-bind-address=0.0.0.0:N"},
-	)
-}
-
-func checkPorts(h *Host, c *config.Config) Result {
-	var taken, remedies, free []string
-	for _, port := range ports(c) {
-		holder := h.listener(port.number)
-		if holder == nil || holder.PID != 0 && holder.PID == h.Data.LockedBy {
-			free = append(free, strconv.Itoa(port.number))
-			continue
-		}
-		by := "another program"
-		if holder.PID != 0 {
-			by = fmt.Sprintf("%s (process %d)", holder.Command, holder.PID)
-		}
-		taken = append(taken, fmt.Sprintf("port %d, which %s needs, is in use by %s", port.number, port.user, by))
-		remedies = append(remedies, port.setting)
-	}
-	if len(taken) > 0 {
-		return fail("stop it, or choose another port with "+strings.Join(remedies, ", "), "%s", strings.Join(taken, "; "))
-	}
-	return ok("%s are free, or ours", strings.Join(free, ", "))
-}
-
-func (h *Host) listener(number int) *Listener {
-	for i, listener := range h.Listeners {
-		if int(listener.Addr.Port()) == number {
-			return &h.Listeners[i]
-		}
-	}
-	return nil
-}
-
 func checkDefaultRoute(h *Host, c *config.Config) Result {
 	for _, route := range h.Routes {
 		if route.Dest.Bits() == 0 {

@@ -122,11 +122,16 @@ func TestChecks(t *testing.T) {
 		{check: "disk space", host: func(h *Host) { h.Data.FreeBytes, h.Data.TotalBytes = 0, 0 }, verdict: OK, found: "not known"},
 		{check: "file modes", verdict: OK},
 		{check: "file modes", host: func(h *Host) { h.Data.Exposed = []ExposedFile{{"/d/ca.pem", 0o644}} }, verdict: Warning, found: "/d/ca.pem (0644)", remedy: "chmod go= /d/ca.pem"},
-		{check: "ports", verdict: OK, found: "6443, 10250"},
-		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens(10250, 77, "k3s")} }, verdict: Failure, found: "the kubelet needs, is in use by k3s (process 77)", remedy: "port=N"},
-		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens(6443, 0, "")} }, verdict: Failure, found: "another program", remedy: "--https-listen-port"},
-		{check: "ports", host: func(h *Host) { h.Listeners, h.Data.LockedBy = []Listener{listens(6443, 42, "bulkheadd")}, 42 }, verdict: OK},
-		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens(10250, 77, "k3s")} }, config: func(c *config.Config) { c.Simulate = true }, verdict: OK},
+		{check: "ports", verdict: OK, found: "6443, 10257, 10259, 10250"},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("0.0.0.0:10250", 77, "k3s")} }, verdict: Failure, found: "the kubelet needs, is in use by k3s (process 77)", remedy: "port=N"},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("127.0.0.1:10250", 77, "k3s")} }, verdict: OK},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("192.0.2.1:10250", 77, "k3s")} }, config: func(c *config.Config) { c.KubeletArgs = []string{"port=11250"} }, verdict: OK, found: "11250"},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("127.0.0.1:6443", 0, "")} }, verdict: Failure, found: "another program", remedy: "--https-listen-port"},
+		{check: "ports", host: func(h *Host) {
+			h.Listeners, h.Data.LockedBy = []Listener{listens("192.0.2.1:6443", 42, "bulkheadd")}, 42
+		}, verdict: OK},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("0.0.0.0:10250", 77, "k3s")} }, config: func(c *config.Config) { c.Simulate = true }, verdict: OK},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("[::]:10259", 77, "kube-scheduler")} }, config: func(c *config.Config) { c.Simulate = true }, verdict: Failure, found: "the scheduler needs", remedy: "secure-port=N"},
 		{check: "clock", verdict: OK, found: "2026-11-24T12:00:00Z"},
 		{check: "clock", host: func(h *Host) { h.BuildTime = noon.Add(time.Hour) }, verdict: Failure, found: "before this program was built", remedy: "set the clock"},
 		{check: "clock", host: func(h *Host) { h.BuildTime = noon.Add(time.Minute) }, verdict: OK},
@@ -189,8 +194,17 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-func listens(port uint16, pid int, command string) Listener {
-	return Listener{netip.AddrPortFrom(netip.IPv4Unspecified(), port), pid, command}
+func listens(at string, pid int, command string) Listener {
+	return Listener{netip.MustParseAddrPort(at), pid, command}
+}
+
+func TestArgument(t *testing.T) {
+	args := []string{"v=2", "--port=1", "port=2", "bind=0.0.0.0:3", "port=x"}
+	for name, want := range map[string]int{"port": 2, "bind": 3, "other": 9} {
+		if got := argument(args, name, 9); got != want {
+			t.Errorf("%s = %d, want %d", name, got, want)
+		}
+	}
 }
 
 func TestSimulationNeedsNoContainers(t *testing.T) {

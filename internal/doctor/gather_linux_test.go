@@ -59,9 +59,10 @@ func TestPortHolderIsNamed(t *testing.T) {
 	c := hostSettings(t)
 	c.Simulate = true
 	c.HTTPSListenPort = listener.Addr().(*net.TCPAddr).Port
-	found := gatherListeners(c)
-	if len(found) != 1 || found[0].PID != os.Getpid() || found[0].Command == "" {
-		t.Errorf("holders of our own port: %+v, want this process %d", found, os.Getpid())
+	host := Host{Listeners: gatherListeners(c)}
+	holder := host.holder(ports(c)[0])
+	if holder == nil || holder.PID != os.Getpid() || holder.Command == "" {
+		t.Errorf("holder of our own port: %+v, want this process %d", holder, os.Getpid())
 	}
 }
 

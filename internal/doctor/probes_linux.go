@@ -38,7 +38,16 @@ func apart(namespaces int, try func() error) error {
 	}
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
+		if unix.Gettid() == unix.Getpid() {
+			// Go never ends the main thread. It would stay in these namespaces, and
+			// /proc/self, which is the main thread's view, would lie to the whole
+			// process: a kubelet found its mounts private and mounted over them.
+			// While we hold this thread, the next attempt gets another one.
+			defer runtime.UnlockOSThread()
+			result <- apart(namespaces, try)
+			return
+		}
 		if err := unix.Unshare(namespaces); err != nil {
 			result <- fmt.Errorf("%w: unshare: %w", errNotTried, err)
 			return
