@@ -31,6 +31,9 @@ func ports(c *config.Config) []port {
 	if c.Simulate {
 		return list
 	}
+	if c.Enabled(config.ComponentDNS) {
+		list = append(list, port{53, c.ClusterDNS, "the cluster's DNS", "--disable dns"})
+	}
 	return append(list,
 		port{argument(c.KubeletArgs, "port", 10250), c.NodeIP, "the kubelet", "--kubelet-arg port=N"},
 		port{argument(c.KubeletArgs, "healthz-port", 10248), loopback, "the kubelet's health check", "--kubelet-arg healthz-port=N"},
@@ -74,7 +77,7 @@ func checkPorts(h *Host, c *config.Config) Result {
 		remedies = append(remedies, port.setting)
 	}
 	if len(taken) > 0 {
-		return fail("stop it, or choose another port with "+strings.Join(remedies, ", "), "%s", strings.Join(taken, "; "))
+		return fail("stop it, or use "+strings.Join(remedies, " and "), "%s", strings.Join(taken, "; "))
 	}
 	return ok("%s are free, or ours", strings.Join(free, ", "))
 }

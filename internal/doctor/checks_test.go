@@ -122,10 +122,12 @@ func TestChecks(t *testing.T) {
 		{check: "disk space", host: func(h *Host) { h.Data.FreeBytes, h.Data.TotalBytes = 0, 0 }, verdict: OK, found: "not known"},
 		{check: "file modes", verdict: OK},
 		{check: "file modes", host: func(h *Host) { h.Data.Exposed = []ExposedFile{{"/d/ca.pem", 0o644}} }, verdict: Warning, found: "/d/ca.pem (0644)", remedy: "chmod go= /d/ca.pem"},
-		{check: "ports", verdict: OK, found: "6443, 10257, 10259, 10250"},
+		{check: "ports", verdict: OK, found: "6443, 10257, 10259, 53, 10250"},
 		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("0.0.0.0:10250", 77, "k3s")} }, verdict: Failure, found: "the kubelet needs, is in use by k3s (process 77)", remedy: "port=N"},
 		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("127.0.0.1:10250", 77, "k3s")} }, verdict: OK},
 		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("192.0.2.1:10250", 77, "k3s")} }, config: func(c *config.Config) { c.KubeletArgs = []string{"port=11250"} }, verdict: OK, found: "11250"},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("127.0.0.53:53", 7, "systemd-resolve")} }, verdict: OK},
+		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("[::]:53", 7, "dnsmasq")} }, verdict: Failure, found: "the cluster's DNS needs, is in use by dnsmasq", remedy: "use --disable dns"},
 		{check: "ports", host: func(h *Host) { h.Listeners = []Listener{listens("127.0.0.1:6443", 0, "")} }, verdict: Failure, found: "another program", remedy: "--https-listen-port"},
 		{check: "ports", host: func(h *Host) {
 			h.Listeners, h.Data.LockedBy = []Listener{listens("192.0.2.1:6443", 42, "bulkheadd")}, 42
