@@ -79,4 +79,15 @@ func (o *Options) writeProxyConfig() (string, error) {
 
 // Run programs Services until ctx ends; the rules stay. The node must have
 // registered, or upstream looks for it once a second.
-func (p *Proxy) Run(ctx context.Context) error { return p.upstream.Run(ctx) }
+func (p *Proxy) Run(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.upstream.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		// Upstream's loop has no end. What it was doing is nothing that a new
+		// one would not do again.
+		return nil
+	}
+}
