@@ -8,6 +8,7 @@
 // takes klog, signals and the process's exit for itself. The Service kube-dns
 // only tells others where DNS is.
 //
-// Queries go: errors → loopguard → loadbalance → cache → kubernetes → upstream.
+// Queries go: metrics → failures → loadbalance → cache → kubernetes → loopGuard →
+// outside.
 // Its one rule: nobody but this node and its pods is answered.
 package dns

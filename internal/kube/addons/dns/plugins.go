@@ -13,7 +13,6 @@ import (
 
 	// These register themselves under their names, for pluginOf.
 	_ "github.com/coredns/coredns/plugin/cache"
-	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/loadbalance"
 )
 

@@ -118,9 +118,12 @@ func (s *Server) plugins() (*kubernetes.Kubernetes, []plugin.Plugin, error) {
 	}
 	counted := metrics.New("") // counts; it is served by ours, not by its own listener
 	counted.AddZone(".")
-	chain := []plugin.Plugin{func(next plugin.Handler) plugin.Handler { counted.Next = next; return counted }}
+	failed := &failures{}
+	chain := []plugin.Plugin{
+		func(next plugin.Handler) plugin.Handler { counted.Next = next; return counted },
+		func(next plugin.Handler) plugin.Handler { failed.next = next; return failed },
+	}
 	for _, part := range []struct{ name, corefile string }{
-		{"errors", "errors"},
 		{"loadbalance", "loadbalance"},
 		// The cluster's names are in memory as it is, and newer.
 		{"cache", fmt.Sprintf("cache 30 {\n disable success %[1]s\n disable denial %[1]s\n}", s.options.ClusterDomain)},
