@@ -26,26 +26,33 @@ type versions struct {
 }
 
 func (a *app) version() *cobra.Command {
+	var clientOnly bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of this program, of the daemon and of Kubernetes",
 		Example: a.text(`  bulkhead version
+  bulkhead version --client    # ask nobody else
   bulkhead version -o json`),
 		Args: a.noArgs,
 	}
 	load := a.locate(cmd)
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "this program's versions only")
 	output := addOutput(cmd, table, asJSON, asYAML)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := load()
 		if err != nil {
 			return err
 		}
-		v := a.versions(cmd.Context(), c)
+		v := clientVersions()
+		if !clientOnly {
+			a.addDaemon(cmd.Context(), c, &v)
+		}
 		if *output != table {
 			return printAs(a.out, *output, v)
 		}
 		a.printf("bulkhead    %s (%s, %s)\n", v.Client, v.Platform, v.Go)
 		switch {
+		case clientOnly:
 		case v.Running:
 			a.printf("bulkheadd   %s, running\n", v.Daemon)
 		case v.Daemon != "":
@@ -62,29 +69,33 @@ func (a *app) version() *cobra.Command {
 	return cmd
 }
 
-func (a *app) versions(ctx context.Context, c *config.Config) versions {
-	v := versions{
+func clientVersions() versions {
+	return versions{
 		Client: version.Bulkhead(), Kubernetes: version.Kubernetes(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
 	}
+}
+
+// addDaemon asks the daemon of c, or else its program, which takes half a
+// second to start.
+func (a *app) addDaemon(ctx context.Context, c *config.Config, v *versions) {
 	client := a.client(c)
 	defer client.Close()
 	status, err := client.Status(ctx)
 	if err == nil {
 		v.Daemon, v.Kubernetes, v.Running = status.Version, status.KubernetesVersion, true
-		return v
+		return
 	}
 	if !errors.Is(err, admin.ErrNotRunning) {
 		a.note("%v", err)
 	}
 	path, err := findDaemon()
 	if err != nil {
-		return v
+		return
 	}
 	var program struct{ Bulkhead, Kubernetes string }
 	data, err := exec.CommandContext(ctx, path, "version", "--output=json").Output()
 	if err == nil && json.Unmarshal(data, &program) == nil {
 		v.Daemon, v.Kubernetes = program.Bulkhead, program.Kubernetes
 	}
-	return v
 }
