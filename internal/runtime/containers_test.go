@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime"
@@ -39,8 +40,6 @@ func TestContainersOutliveUsAndContainerd(t *testing.T) {
 
 func testLife(t *testing.T, node *node) {
 	first := node.run(t)
-	t.Logf("ready after %v", first.readyAfter.Round(time.Millisecond))
-
 	images, err := first.ImportImages(t.Context(), gzipped(t, guestArchive(t, "guest:1")))
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +71,6 @@ func testLife(t *testing.T, node *node) {
 	t.Logf("shim: %s", resident(t, shims[0]))
 	first.stop(t)
 	second := node.run(t)
-	t.Logf("ready again after %v", second.readyAfter.Round(time.Millisecond))
 	if adopted, _ := second.Processes(); adopted != containerd {
 		t.Errorf("containerd is process %d, want %d to be kept", adopted, containerd)
 	}
@@ -211,6 +209,38 @@ func TestRebootForgetsContainers(t *testing.T) {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s is still there", path)
 		}
+	}
+}
+
+func TestImportTakesEveryFormat(t *testing.T) {
+	node := newNode(t)
+	r := node.run(t)
+	var zstandard bytes.Buffer
+	writer, err := zstd.NewWriter(&zstandard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write(guestArchiveBytes(t, "registry.example/zstd:1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, archive := range map[string][]byte{
+		"docker.io/library/oci:1":    guestArchiveBytes(t, "oci:1"),
+		"registry.example/zstd:1":    zstandard.Bytes(),
+		"docker.io/library/docker:1": dockerArchiveBytes(t, "docker:1"),
+		// The same name once more, as after a rebuild.
+		"docker.io/library/oci:1 ": guestArchiveBytes(t, "oci:1"),
+	} {
+		images, err := r.ImportImages(t.Context(), bytes.NewReader(archive))
+		if err != nil || len(images) != 1 || images[0].Name != strings.TrimSpace(name) {
+			t.Errorf("%s was imported as %+v, %v", name, images, err)
+		}
+	}
+	listed, err := r.ListImages(t.Context())
+	if err != nil || len(listed) != 4 {
+		t.Errorf("images: %+v, %v; want the sandbox's and three more", listed, err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/containerd"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/shim"
 	"github.com/bulkhead-k8s/bulkhead/test/hosts"
@@ -28,7 +30,8 @@ func TestMain(m *testing.M) {
 		containerd.Main()
 	}
 	if os.Getenv(netnsEnv) != "" || hosts.Supported() != nil {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	code, err := inNamespace()
 	if err != nil {

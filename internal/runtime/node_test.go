@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/v1"
+	ggcrname "github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -28,6 +30,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/netfilter"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/process"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/reset"
+	"github.com/bulkhead-k8s/bulkhead/internal/stages"
 )
 
 const podCIDR = "10.42.0.0/24"
@@ -74,14 +77,15 @@ func (n *node) target() reset.Target {
 // running is a Runtime in its Run.
 type running struct {
 	*runtime.Runtime
-	readyAfter time.Duration
-	cancel     context.CancelFunc
-	ended      chan error
+	cancel context.CancelFunc
+	ended  chan error
 }
 
 func (n *node) run(t *testing.T) *running {
 	t.Helper()
-	r, err := runtime.New(n.options)
+	options := n.options
+	options.Stages = stages.New()
+	r, err := runtime.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +96,10 @@ func (n *node) run(t *testing.T) *running {
 	t.Cleanup(func() { result.stop(t) })
 	select {
 	case <-r.Ready():
-		result.readyAfter = time.Since(began)
+		t.Logf("ready after %v", time.Since(began).Round(time.Millisecond))
+		for _, stage := range options.Stages.List() {
+			t.Logf("  %s: %v", stage.Name, stage.Duration().Round(time.Millisecond))
+		}
 	case err := <-result.ended:
 		result.ended <- err
 		log, _ := os.ReadFile(n.paths.Log)
@@ -296,9 +303,7 @@ var guest = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path)
 })
 
-// guestArchiveBytes returns an archive, as docker save writes it, of an image
-// with the guest.
-func guestArchiveBytes(t *testing.T, name string) []byte {
+func guestImage(t *testing.T) v1.Image {
 	t.Helper()
 	program, err := guest()
 	if err != nil {
@@ -308,8 +313,28 @@ func guestArchiveBytes(t *testing.T, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return built
+}
+
+// guestArchiveBytes returns an OCI archive of an image with the guest.
+func guestArchiveBytes(t *testing.T, name string) []byte {
+	t.Helper()
 	var archive bytes.Buffer
-	if err := image.WriteArchive(&archive, map[string]v1.Image{name: built}); err != nil {
+	if err := image.WriteArchive(&archive, map[string]v1.Image{name: guestImage(t)}); err != nil {
+		t.Fatal(err)
+	}
+	return archive.Bytes()
+}
+
+// dockerArchiveBytes returns the same as docker save writes it.
+func dockerArchiveBytes(t *testing.T, name string) []byte {
+	t.Helper()
+	tag, err := ggcrname.NewTag(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	if err := tarball.Write(tag, guestImage(t), &archive); err != nil {
 		t.Fatal(err)
 	}
 	return archive.Bytes()
