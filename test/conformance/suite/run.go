@@ -45,7 +45,7 @@ func (p Programs) Run(ctx context.Context, phase Phase, kubeconfig, dir string, 
 	// An interrupt lets ginkgo clean up and write its report; only then is it
 	// ended for good.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = 2 * time.Minute
+	cmd.WaitDelay = 5 * time.Minute
 	runErr := cmd.Run()
 	path := filepath.Join(dir, report)
 	if _, err := os.Stat(path); err != nil {
