@@ -83,10 +83,11 @@ func (r *Runtime) Version(ctx context.Context) (string, error) {
 	return version.RuntimeVersion, nil
 }
 
-// waitReady returns once containerd is ready, or with the context's error.
-func (r *Runtime) waitReady(ctx context.Context) error {
+// waitUsable returns once containerd is ready and has the sandbox image, or with
+// the context's error.
+func (r *Runtime) waitUsable(ctx context.Context) error {
 	select {
-	case <-r.ready:
+	case <-r.usable:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrNotReady, ctx.Err())

@@ -27,7 +27,7 @@ var ErrNoName = errors.New("the archive names no image; save it with a name and 
 // gzip or zstd), unpacks the images and returns them, once pods can use them. It
 // waits for containerd.
 func (r *Runtime) ImportImages(ctx context.Context, archive io.Reader) ([]admin.Image, error) {
-	if err := r.waitReady(ctx); err != nil {
+	if err := r.waitUsable(ctx); err != nil {
 		return nil, err
 	}
 	containerd, err := r.connection.containerd()
@@ -113,7 +113,7 @@ func (r *Runtime) waitForImage(ctx context.Context, image client.Image) error {
 
 // ListImages returns the images by name. It waits for containerd.
 func (r *Runtime) ListImages(ctx context.Context) ([]admin.Image, error) {
-	if err := r.waitReady(ctx); err != nil {
+	if err := r.waitUsable(ctx); err != nil {
 		return nil, err
 	}
 	containerd, err := r.connection.containerd()

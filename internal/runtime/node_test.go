@@ -96,6 +96,9 @@ func (n *node) run(t *testing.T) *running {
 	t.Cleanup(func() { result.stop(t) })
 	select {
 	case <-r.Ready():
+		if _, err := r.ListImages(t.Context()); err != nil { // waits for the sandbox image
+			t.Fatal(err)
+		}
 		t.Logf("ready after %v", time.Since(began).Round(time.Millisecond))
 		for _, stage := range options.Stages.List() {
 			t.Logf("  %s: %v", stage.Name, stage.Duration().Round(time.Millisecond))

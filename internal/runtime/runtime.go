@@ -20,6 +20,7 @@ type Runtime struct {
 	owner   process.Owner
 
 	ready    chan struct{} // closed once
+	usable   chan struct{} // closed once, when the sandbox image is there too
 	stopping chan struct{} // closed once, by StopContainerd
 	stopOnce sync.Once
 
@@ -38,13 +39,14 @@ func New(options Options) (*Runtime, error) {
 		paths:      paths,
 		owner:      paths.Owner(),
 		ready:      make(chan struct{}),
+		usable:     make(chan struct{}),
 		stopping:   make(chan struct{}),
 		connection: connection{socket: paths.Socket},
 	}, nil
 }
 
-// Ready is closed once the CRI of containerd answers and the sandbox image is
-// there. It stays closed when containerd is restarted later.
+// Ready is closed once the CRI of containerd answers and the host is set up, so
+// that the kubelet can start. It stays closed when containerd is restarted later.
 func (r *Runtime) Ready() <-chan struct{} { return r.ready }
 
 // Endpoint is the socket of the CRI, as unix:///path.
@@ -135,6 +137,9 @@ func (r *Runtime) prepare(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	if _, err := writeFile(p.Config, config, 0o600); err != nil {
+		return nil, err
+	}
+	if err := r.writeSandboxRegistry(); err != nil {
 		return nil, err
 	}
 	return config, nil

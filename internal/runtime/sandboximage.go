@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	goruntime "runtime"
+	"strings"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -21,7 +24,9 @@ const (
 )
 
 // importSandboxImage makes sure that containerd has the sandbox image, unpacked.
-func (r *Runtime) importSandboxImage(ctx context.Context) error {
+func (r *Runtime) importSandboxImage(ctx context.Context) (err error) {
+	end := r.options.Stages.BeginDetail("sandbox image there")
+	defer func() { end(err) }()
 	assembled, err := sandbox.Assemble(goruntime.GOARCH)
 	if err != nil {
 		return err
@@ -34,6 +39,18 @@ func (r *Runtime) importSandboxImage(ctx context.Context) error {
 		return fmt.Errorf("import sandbox image: %w", err)
 	}
 	return nil
+}
+
+// writeSandboxRegistry makes a pull of the sandbox image fail at once: there is
+// nothing to pull it from, and containerd tries when it is not there yet.
+func (r *Runtime) writeSandboxRegistry() error {
+	registry, _, _ := strings.Cut(SandboxImage, "/")
+	path := filepath.Join(r.paths.Registries, registry, "hosts.toml")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	_, err := writeFile(path, []byte("# Assembled by Bulkhead and pulled from nowhere.\nserver = \"http://127.0.0.1:1\"\n"), 0o600)
+	return err
 }
 
 func (r *Runtime) ensureSandboxImage(ctx context.Context, containerd *client.Client, assembled *sandbox.Image) error {

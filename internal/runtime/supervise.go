@@ -54,16 +54,24 @@ func (r *Runtime) serve(ctx context.Context, config []byte, host *hostSetup) err
 	end := r.options.Stages.Begin("container runtime ready")
 	containerd, err := r.bringUp(ctx, config)
 	if err == nil {
-		err = r.becomeReady(ctx, host)
+		if err = host.wait(ctx); err != nil {
+			err = &hostError{err}
+		}
 	}
 	end(err)
 	if containerd == nil {
 		return err
 	}
 	defer containerd.Close()
+	if err == nil {
+		closeOnce(r.ready)
+		// Beside what waits for us: a first pod comes later than this takes.
+		err = r.importSandboxImage(ctx)
+	}
 	if err != nil {
 		return errors.Join(err, endAfter(ctx, containerd))
 	}
+	closeOnce(r.usable)
 	if err := containerd.Wait(ctx); err != nil {
 		return err
 	}
@@ -75,20 +83,13 @@ func (r *Runtime) serve(ctx context.Context, config []byte, host *hostSetup) err
 // start containerd again.
 type hostError struct{ error }
 
-func (r *Runtime) becomeReady(ctx context.Context, host *hostSetup) error {
-	endImage := r.options.Stages.BeginDetail("sandbox image there")
-	err := r.importSandboxImage(ctx)
-	endImage(err)
-	if err != nil {
-		return err
+// closeOnce closes a channel that the calling goroutine alone closes.
+func closeOnce(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
 	}
-	if err := host.wait(ctx); err != nil {
-		return &hostError{err}
-	}
-	if !r.isReady() {
-		close(r.ready) // by this goroutine alone
-	}
-	return nil
 }
 
 func (r *Runtime) isReady() bool {

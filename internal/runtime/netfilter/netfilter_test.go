@@ -121,3 +121,19 @@ table inet bulkhead {
 		t.Errorf("script:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+func TestIptablesFor(t *testing.T) {
+	four, six := netip.MustParsePrefix("10.42.0.0/24"), netip.MustParsePrefix("fd00:42::/64")
+	for _, tc := range []struct {
+		ranges []netip.Prefix
+		want   []string
+	}{
+		{[]netip.Prefix{four}, []string{"iptables"}},
+		{[]netip.Prefix{six}, []string{"ip6tables"}},
+		{[]netip.Prefix{six, four}, []string{"iptables", "ip6tables"}},
+	} {
+		if got := iptablesFor(tc.ranges); !slices.Equal(got, tc.want) {
+			t.Errorf("for %v: %v, want %v", tc.ranges, got, tc.want)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func Set(ctx context.Context, pods Pods) error {
 		}
 		return err
 	}
-	return acceptForwarded(ctx, pods.Bridge)
+	return acceptForwarded(ctx, pods)
 }
 
 // masquerade returns the nft script by which pods reach what is not a pod under
@@ -64,12 +64,12 @@ table inet %[1]s {
 
 // acceptForwarded lets pods' traffic through where iptables is in use: Docker,
 // for one, sets the policy of forwarding to drop.
-func acceptForwarded(ctx context.Context, bridge string) error {
-	for _, program := range iptablesPrograms {
+func acceptForwarded(ctx context.Context, pods Pods) error {
+	for _, program := range iptablesFor(pods.Local) {
 		if _, err := exec.LookPath(program + "-restore"); err != nil {
 			continue
 		}
-		script := fmt.Sprintf("*filter\n:%[1]s - [0:0]\n-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", forwardChain, bridge)
+		script := fmt.Sprintf("*filter\n:%[1]s - [0:0]\n-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", forwardChain, pods.Bridge)
 		if _, err := run(ctx, nil, program, "-w", "5", "-C", "FORWARD", "-j", forwardChain); err != nil {
 			script += fmt.Sprintf("-I FORWARD -j %s\n", forwardChain)
 		}
@@ -78,4 +78,16 @@ func acceptForwarded(ctx context.Context, bridge string) error {
 		}
 	}
 	return nil
+}
+
+// iptablesFor returns the programs for the families of ranges: each takes a few
+// milliseconds of a start.
+func iptablesFor(ranges []netip.Prefix) []string {
+	var programs []string
+	for i, v6 := range []bool{false, true} {
+		if slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Addr().Is6() == v6 }) {
+			programs = append(programs, iptablesPrograms[i])
+		}
+	}
+	return programs
 }
