@@ -66,7 +66,8 @@ func (r *Runtime) WriteCNIConfig(podCIDR string) error {
 	if err := os.MkdirAll(r.paths.CNIConfig, 0o700); err != nil {
 		return fmt.Errorf("configure pods' network: %w", err)
 	}
-	_, err = writeFile(filepath.Join(r.paths.CNIConfig, layout.CNIConfigName), config, 0o600)
+	path := filepath.Join(r.paths.CNIConfig, layout.CNIConfigName)
+	_, err = writeFileVia(filepath.Dir(r.paths.CNIConfig), path, config, 0o600)
 	return err
 }
 

@@ -50,6 +50,16 @@ func containerdConfig(o Options, p layout.Paths, host hostFacts) ([]byte, error)
 		"oom_score": oomScore,
 		"imports":   []string{}, // not what lies in /etc for another containerd
 		"cgroup":    table{"path": containerdCgroup(o.CgroupRoot)},
+		// Upstream gives a shim 2 to 5 s, which a machine that is short of
+		// processors exceeds; what is given up then is left behind.
+		"timeouts": table{
+			"io.containerd.timeout.shim.load":     "15s",
+			"io.containerd.timeout.shim.cleanup":  "30s",
+			"io.containerd.timeout.shim.shutdown": "15s",
+			"io.containerd.timeout.task.state":    "10s",
+			// For ever, upstream: another process has the database open.
+			"io.containerd.timeout.bolt.open": "10s",
+		},
 		// Without these there is no node, and the reason should end the start
 		// instead of showing up as a CRI that lacks a service.
 		"required_plugins": []string{pluginCRI, pluginRuntime, pluginImages, pluginSnapshot + o.Snapshotter},
