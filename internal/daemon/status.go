@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -101,14 +102,13 @@ func (d *Daemon) Stop(ctx context.Context, keepPods bool) error {
 			d.fail(ErrStopped)
 			return fmt.Errorf("stop the pods: %w; `bulkhead down` again stops what is left", err)
 		}
+		// No pod is left that could ask for names.
+		if err := address.Remove(ctx, address.DefaultInterface); err != nil {
+			slog.Warn("the cluster DNS address stays on this machine", "err", err)
+		}
 		if err := r.StopContainerd(ctx); err != nil {
 			d.fail(ErrStopped)
 			return fmt.Errorf("stop containerd: %w", err)
-		}
-		// Nobody is left who could ask.
-		if err := address.Remove(ctx, address.DefaultInterface); err != nil {
-			d.fail(ErrStopped)
-			return err
 		}
 	}
 	d.fail(ErrStopped)
