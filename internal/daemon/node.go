@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,11 +51,20 @@ func hasPodCIDR(node *v1.Node) bool { return node.Spec.PodCIDR != "" }
 
 // isReady says that pods can be scheduled to the node: it reports ready, and
 // the taint that it had before is gone.
-func isReady(node *v1.Node) bool {
-	reportsReady := slices.ContainsFunc(node.Status.Conditions, func(c v1.NodeCondition) bool {
-		return c.Type == v1.NodeReady && c.Status == v1.ConditionTrue
-	})
-	return reportsReady && !slices.ContainsFunc(node.Spec.Taints, func(t v1.Taint) bool {
-		return t.Key == v1.TaintNodeNotReady
-	})
+func isReady(node *v1.Node) bool { return readySince(time.Time{})(node) }
+
+// readySince is isReady of a report since the time given: after a restart, what
+// the API holds at first is what the kubelet of the last run has said.
+func readySince(since time.Time) func(*v1.Node) bool {
+	since = since.Truncate(time.Second) // as reports are
+	return func(node *v1.Node) bool {
+		reportsReady := slices.ContainsFunc(node.Status.Conditions, func(c v1.NodeCondition) bool {
+			return c.Type == v1.NodeReady && c.Status == v1.ConditionTrue && !c.LastHeartbeatTime.Time.Before(since)
+		})
+		return reportsReady && !hasNotReadyTaint(node)
+	}
+}
+
+func hasNotReadyTaint(node *v1.Node) bool {
+	return slices.ContainsFunc(node.Spec.Taints, func(t v1.Taint) bool { return t.Key == v1.TaintNodeNotReady })
 }
