@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/reset"
 )
 
 // Pods reach each other, the node and the outside, and are reached through a
@@ -55,6 +57,48 @@ func TestPodNetwork(t *testing.T) {
 	}
 	running.stop(t)
 	node.reset(t)
+}
+
+// Where somebody else drops what is forwarded, as Docker does, pods' traffic
+// passes, and a reset leaves somebody else's rules as they were.
+func TestPodsPassADroppingFirewall(t *testing.T) {
+	node := newNode(t)
+	if _, err := exec.LookPath("iptables"); err != nil {
+		t.Skipf("a firewall of iptables: %v", err)
+	}
+	sh := func(script string) string {
+		t.Helper()
+		output, err := exec.Command("sh", "-c", script).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", script, err, output)
+		}
+		return string(output)
+	}
+	sh("iptables -P FORWARD DROP && iptables -N THEIRS && iptables -A FORWARD -i docker0 -j THEIRS")
+	defer sh("iptables -P FORWARD ACCEPT && iptables -F && iptables -X; nft delete table ip filter || true")
+	before := sh("iptables -S")
+
+	running := node.run(t)
+	if _, err := running.ImportImages(t.Context(), guestArchive(t, "guest:1")); err != nil {
+		t.Fatal(err)
+	}
+	pod := node.runPod(t, "one")
+	nodeAddress, outside := addresses(t)
+	said := node.exec(t, pod.container, "/guest", "dial", net.JoinHostPort(outside, answering(t, listenOutside)))
+	if said != nodeAddress {
+		t.Errorf("the outside is called by %q, want the node's address %s", said, nodeAddress)
+	}
+	running.stop(t)
+	plan, err := reset.Find(t.Context(), node.target())
+	if err == nil {
+		err = plan.Apply(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := sh("iptables -S"); after != before {
+		t.Errorf("rules after the reset:\n%s\nbefore the start:\n%s", after, before)
+	}
 }
 
 // answering starts a listener that tells who calls who they are, and returns its
