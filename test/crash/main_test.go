@@ -49,7 +49,7 @@ func newMachine(t *testing.T, o cluster.Options) *machine {
 		t.Skip(err)
 	}
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience(testLimit))
 	t.Cleanup(cancel)
 	o.Label = "bh-crash"
 	c, err := cluster.New(ctx, o)
@@ -88,27 +88,29 @@ func (m *machine) must(err error) {
 // up starts the daemon and waits until it is usable.
 func (m *machine) up() {
 	m.Helper()
-	ctx, cancel := context.WithTimeout(m.ctx, startLimit)
+	ctx, cancel := context.WithTimeout(m.ctx, cluster.Patience(startLimit))
 	defer cancel()
 	started := time.Now()
 	m.must(m.Start(ctx))
 	m.Logf("up after %.1f s", time.Since(started).Seconds())
 }
 
-// refused starts the daemon, which has to end by itself soon, and returns what
-// it said: at most a few lines that a person can read, no traces.
+// refused starts the daemon, which has to end by itself soon, and returns its
+// last line, the only one that speaks of the daemon's end: it is what `bulkhead
+// up` shows.
 func (m *machine) refused() string {
 	m.Helper()
 	before := len(m.Log())
 	m.must(m.Launch())
-	ctx, cancel := context.WithTimeout(m.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(m.ctx, cluster.Patience(20*time.Second))
 	defer cancel()
 	if err := m.Exited(ctx); err == nil || ctx.Err() != nil {
 		m.Fatalf("the daemon should refuse to start, but: %v", err)
 	}
-	said := strings.TrimSpace(m.Log()[before:])
-	if said == "" || strings.Contains(said, "goroutine ") || strings.Count(said, "\n") > 2 {
-		m.Errorf("this is not one clear line:\n%s", said)
+	all := strings.TrimSpace(m.Log()[before:])
+	_, said, _ := strings.Cut("\n"+all, "\nbulkheadd: ")
+	if said == "" || strings.Contains(said, "\n") || strings.Contains(all, "\ngoroutine ") {
+		m.Errorf("this does not end in one clear line:\n%s", all)
 	}
 	return said
 }
@@ -135,6 +137,7 @@ func (m *machine) client() kubernetes.Interface {
 
 func (m *machine) eventually(limit time.Duration, what string, condition func() error) {
 	m.Helper()
+	limit = cluster.Patience(limit)
 	deadline := time.Now().Add(limit)
 	for {
 		err := condition()

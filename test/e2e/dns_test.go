@@ -9,6 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/test/cluster"
 )
 
 func TestDNS(t *testing.T) {
@@ -55,7 +57,7 @@ func TestDNS(t *testing.T) {
 		if !got.NotFound {
 			t.Errorf("%s: answers %q, error %q; want that there is no such name", name, got.Answers, got.Error)
 		}
-		if got.Took > 2000 {
+		if got.Took > cluster.Patience(2*time.Second).Milliseconds() {
 			t.Errorf("%s: it took %d ms to learn that there is no such name", name, got.Took)
 		}
 	}

@@ -50,8 +50,10 @@ func buildHelm(t *testing.T) string {
 }
 
 func TestHelmUpgradeFailsNoRequest(t *testing.T) {
-	s := newSpace(t)
-	program := buildHelm(t)
+	requireCluster(t)
+	t.Parallel()
+	program := buildHelm(t) // before the test's own time begins
+	s := newSerialSpace(t)
 	if version := s.helm(program, "version", "--template", "{{.Version}}"); !strings.HasPrefix(version, "v4.") {
 		t.Errorf("helm is %s", version)
 	}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/test/cluster"
 	"github.com/bulkhead-k8s/bulkhead/test/images"
 )
 
@@ -127,7 +128,7 @@ func TestGracefulTermination(t *testing.T) {
 		t.Errorf("the request under way: %v", err)
 	}
 	s.podGone("web", podLimit)
-	if took := time.Since(started); took < 2*time.Second || took > 25*time.Second {
+	if took := time.Since(started); took < 2*time.Second || took > cluster.Patience(25*time.Second) {
 		t.Errorf("the pod took %s to end; it wants 2 s and has 30 s of grace", took)
 	}
 	s.start("after", server(volume))
@@ -144,7 +145,7 @@ func TestKilledAfterGrace(t *testing.T) {
 	started := time.Now()
 	s.must(kube.CoreV1().Pods(s.name).Delete(s.ctx, "stubborn", metav1.DeleteOptions{}))
 	s.podGone("stubborn", podLimit)
-	if took := time.Since(started); took < 2*time.Second || took > 20*time.Second {
+	if took := time.Since(started); took < 2*time.Second || took > cluster.Patience(20*time.Second) {
 		t.Errorf("it took %s, its grace is 2 s", took)
 	}
 }

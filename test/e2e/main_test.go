@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -32,8 +34,8 @@ const startLimit = 2 * time.Minute
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Most of a test is waiting: run more of them than there are processors.
-	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
-		_ = flag.Set("test.parallel", "12")
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set(strconv.Itoa(3 * runtime.NumCPU()))
 	}
 	os.Exit(run(m))
 }
@@ -43,7 +45,7 @@ func run(m *testing.M) int {
 		unavailable = "-short: a cluster takes minutes"
 		return m.Run()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience(startLimit))
 	defer cancel()
 	err := setUp(ctx)
 	if ours != nil {

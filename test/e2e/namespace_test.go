@@ -10,6 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/test/cluster"
 )
 
 // space is a test's own namespace, and the shortest way to what tests do in it.
@@ -35,7 +37,7 @@ func newSpace(t *testing.T) *space {
 func newSerialSpace(t *testing.T) *space {
 	t.Helper()
 	requireCluster(t)
-	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience(testLimit))
 	name := fmt.Sprintf("%s-%05x", kebab(t.Name()), rand.IntN(1<<20))
 	s := &space{T: t, ctx: ctx, name: name}
 	_, err := kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
@@ -119,6 +121,7 @@ const pause = 200 * time.Millisecond
 // error if it does not within limit.
 func (s *space) eventually(limit time.Duration, what string, condition func() error) {
 	s.Helper()
+	limit = cluster.Patience(limit)
 	deadline := time.Now().Add(limit)
 	for {
 		err := condition()

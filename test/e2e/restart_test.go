@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/test/cluster"
 )
 
 // Not in parallel: it runs before all other tests, while nobody else needs the
@@ -20,7 +22,7 @@ func TestRestartLeavesContainersRunning(t *testing.T) {
 	service := s.pod("web").Status.PodIP + ":8080"
 	processes := containers(s)
 
-	ctx, cancel := context.WithTimeout(s.ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, cluster.Patience(60*time.Second))
 	defer cancel()
 	started := time.Now()
 	s.must(ours.Stop(ctx))

@@ -164,6 +164,7 @@ var ports = map[uint16]struct {
 	10250: {"kubelet", false},
 	10256: {"kube-proxy's health, for load balancers", false},
 	53:    {"cluster DNS", false},
+	9153:  {"cluster DNS's metrics", false},
 	10248: {"kubelet's health", true},
 	10249: {"kube-proxy's metrics", true},
 	10257: {"controllers' metrics", true},
@@ -213,7 +214,7 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 		switch top {
 		// The folders of images' and pods' content, whose modes are theirs, lie
 		// below folders that only their owner enters; links have no mode.
-		case "containerd", "kubelet", "storage", "bin":
+		case "containerd", "kubelet", "storage", "bin", "cni":
 			if entry.IsDir() && relative != top {
 				return filepath.SkipDir
 			}
