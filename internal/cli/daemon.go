@@ -13,6 +13,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/doctor"
+	"github.com/bulkhead-k8s/bulkhead/internal/supervisor"
 )
 
 const daemonName = "bulkheadd"
@@ -112,17 +113,25 @@ func startServer(c *config.Config, args []string) (*server, error) {
 // pollTime is how often we look at what another process does and tells nobody.
 const pollTime = 20 * time.Millisecond
 
-// waitUnlocked returns once no daemon holds the data directory any more.
-func waitUnlocked(ctx context.Context, c *config.Config) error {
+// waitEnded returns once the process pid has ended, and no daemon or supervisor
+// of one holds the data directory any more. The lock alone does not tell: a
+// daemon gives it up shortly before its ports.
+func waitEnded(ctx context.Context, c *config.Config, pid int) error {
 	for {
-		pid := doctor.LockHolder(c.DataDir)
-		if pid == 0 {
+		holder := doctor.LockHolder(c.DataDir)
+		if holder == 0 && pid != 0 && alive(pid) {
+			holder = pid
+		}
+		if holder == 0 {
+			holder = supervisor.Find(supervisorLock(c))
+		}
+		if holder == 0 {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("the daemon (process %d) has not ended in time; see %s", pid, c.LogFile())
+				return fmt.Errorf("the daemon (process %d) has not ended in time; see %s", holder, c.LogFile())
 			}
 			return ctx.Err()
 		case <-time.After(pollTime):

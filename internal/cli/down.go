@@ -53,9 +53,10 @@ func (a *app) stop(ctx context.Context, c *config.Config, keepPods bool) error {
 	began := time.Now()
 	client := a.client(c)
 	defer client.Close()
+	pid := doctor.LockHolder(c.DataDir)
 	err := client.Stop(ctx, keepPods)
 	// One that waits to start a daemon that has crashed must not do so anymore.
-	if pid := supervisor.Find(supervisorLock(c)); pid != 0 && err != nil {
+	if pid := supervisor.Find(supervisorLock(c)); pid != 0 && errors.Is(err, admin.ErrNotRunning) {
 		if err := terminate(pid); err != nil {
 			return fmt.Errorf("stop the daemon's supervisor (process %d): %w", pid, err)
 		}
@@ -80,7 +81,7 @@ func (a *app) stop(ctx context.Context, c *config.Config, keepPods bool) error {
 			return err
 		}
 	}
-	if err := waitUnlocked(ctx, c); err != nil {
+	if err := waitEnded(ctx, c, pid); err != nil {
 		return err
 	}
 	if keepPods {

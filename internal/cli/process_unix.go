@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"os/exec"
 	"syscall"
 )
@@ -15,5 +16,13 @@ func become(path string, args, env []string) (int, error) {
 	return exitFailed, syscall.Exec(path, args, env)
 }
 
-// terminate asks a process to end in order.
-func terminate(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
+// terminate asks a process to end in order. That it has ended is no error.
+func terminate(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGTERM); !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+// alive says whether there is such a process.
+func alive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
