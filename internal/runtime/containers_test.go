@@ -164,6 +164,46 @@ func TestResetWhenNobodyCouldCleanUp(t *testing.T) {
 	}
 }
 
+// A reset that keeps data leaves the host as after a reboot: images stay, and a
+// pod of them runs again.
+func TestResetThatKeepsData(t *testing.T) {
+	node := newNode(t)
+	running := node.run(t)
+	if _, err := running.ImportImages(t.Context(), guestArchive(t, "guest:1")); err != nil {
+		t.Fatal(err)
+	}
+	first := node.runPod(t, "one")
+	running.stop(t)
+	target := node.target()
+	target.KeepData = true
+	plan, err := reset.Find(t.Context(), target)
+	if err == nil {
+		err = plan.Apply(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, err = reset.Find(t.Context(), target); err != nil || len(plan.Items) > 0 {
+		t.Errorf("left after the reset: %v, %v", plan.Items, err)
+	}
+	if _, err := os.Stat(filepath.Join("/proc", first.pid)); err == nil {
+		t.Errorf("the container runs on as process %s", first.pid)
+	}
+
+	running = node.run(t)
+	if listed, err := running.ListImages(t.Context()); err != nil || len(listed) != 2 {
+		t.Errorf("images: %+v, %v; want the sandbox's and guest:1", listed, err)
+	}
+	status, err := node.client(t).ContainerStatus(t.Context(), &cri.ContainerStatusRequest{ContainerId: first.container})
+	if err != nil || status.Status.State != cri.ContainerState_CONTAINER_EXITED {
+		t.Errorf("container of before: %v, %v; want it to have ended", status, err)
+	}
+	again := node.runPod(t, "two")
+	if got := node.exec(t, again.container, "/guest", "say", "again"); got != "again" {
+		t.Errorf("exec says %q", got)
+	}
+}
+
 // A start that cannot succeed ends, and says why.
 func TestStartThatFails(t *testing.T) {
 	node := newNode(t)

@@ -27,6 +27,8 @@ type files struct {
 	mounts mounts
 	// real is the data directory without symbolic links.
 	real string
+	// dataDirOnly leaves out the places that an ordinary user may not read.
+	dataDirOnly bool
 }
 
 func (f files) find(context.Context) ([]Item, error) {
@@ -42,6 +44,12 @@ func (f files) find(context.Context) ([]Item, error) {
 }
 
 func (f files) list() ([]string, error) {
+	if f.dataDirOnly {
+		if f.target.KeepData {
+			return nil, nil
+		}
+		return existing(f.target.DataDir), nil
+	}
 	list, err := logLinks(containerLogLinks, f.target.DataDir, f.real)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package reset
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/cgroup"
@@ -33,6 +34,11 @@ func (t Target) phases() ([]phase, error) {
 	}
 	processes := processes{owner: paths.Owner(), group: group}
 	files := files{target: t, paths: paths, mounts: mounts, real: real}
+	if os.Geteuid() != 0 {
+		// An ordinary user has simulated nodes, and nothing on the host.
+		files.dataDirOnly = true
+		return []phase{{processes.find, processes.remove}, {files.find, files.remove}}, nil
+	}
 	return []phase{
 		{processes.find, processes.remove},
 		{mounts.find, mounts.remove},
