@@ -31,6 +31,7 @@ func (m maker) agnhost(ctx context.Context, cfg image.Config, more ...image.File
 	}
 	files := []image.File{
 		program,
+		shell("bash"),
 		{Path: "/agnhost-2", Link: "agnhost"},
 		dns,
 		{Path: "/uploads", Mode: os.ModeDir | 0o755},

@@ -30,6 +30,12 @@ func busyboxLinks() []image.File {
 	return links
 }
 
+// shell makes /bin/sh a bash, static or not. Debian's busybox would not do: its
+// shell runs its own applets before looking at PATH (nc without UDP instead of
+// the real one), and it drops variables such as data-1, which a ConfigMap may
+// well have.
+func shell(bash string) image.File { return image.File{Path: "/bin/sh", Link: bash} }
+
 func busybox(ctx context.Context, m maker) (v1.Image, error) {
 	return m.busyboxAs(ctx, "")
 }
@@ -43,10 +49,7 @@ func (m maker) busyboxAs(ctx context.Context, user string) (v1.Image, error) {
 	return m.FromDebian(ctx, image.Debian{
 		Packages: []string{"busybox-static", "bash-static"},
 		Under:    busyboxLinks(),
-		// Debian's busybox is older than the original, and its shell drops
-		// variables such as data-1, which a ConfigMap may well have; bash passes
-		// them on.
-		Files: []image.File{{Path: "/bin/sh", Link: "bash-static"}},
+		Files:    []image.File{shell("bash-static")},
 	}, m.config(image.Config{Cmd: []string{"sh"}, User: user}))
 }
 
@@ -55,5 +58,6 @@ func glibcDNSTesting(ctx context.Context, m maker) (v1.Image, error) {
 	return m.FromDebian(ctx, image.Debian{
 		Packages: []string{"busybox-static", "bash", "bind9-dnsutils", "libc-bin"},
 		Under:    busyboxLinks(),
+		Files:    []image.File{shell("bash")},
 	}, m.config(image.Config{Cmd: []string{"bash"}}))
 }

@@ -34,11 +34,12 @@ const nginxPage = "<!DOCTYPE html>\n<html><head><title>Welcome to nginx!</title>
 
 func nginx(ctx context.Context, m maker) (v1.Image, error) {
 	return m.FromDebian(ctx, image.Debian{
-		Packages: []string{"nginx", "busybox-static"},
+		Packages: []string{"nginx", "busybox-static", "bash-static"},
 		Drop:     []string{"usr/share/perl", "usr/share/perl5", "usr/lib/*/perl", "usr/lib/*/perl-base", "usr/bin/perl*"},
 		Under:    busyboxLinks(),
 		Users:    []image.User{{Name: "nginx", UID: 101}},
 		Files: []image.File{
+			shell("bash-static"),
 			{Path: "/etc/nginx/nginx.conf", Content: []byte(nginxConf)},
 			{Path: "/usr/share/nginx/html/index.html", Content: []byte(nginxPage)},
 		},

@@ -54,9 +54,9 @@ func (m maker) server(ctx context.Context, to, pkg string, cfg image.Config) (v1
 		return nil, err
 	}
 	return m.FromDebian(ctx, image.Debian{
-		Packages: []string{"libc6", "ca-certificates", "busybox-static"},
+		Packages: []string{"libc6", "ca-certificates", "busybox-static", "bash-static"},
 		Drop:     []string{"usr/share/perl", "usr/share/perl5", "usr/lib/*/perl", "usr/lib/*/perl-base", "usr/bin/perl*"},
 		Under:    busyboxLinks(),
-		Files:    []image.File{program},
+		Files:    []image.File{program, shell("bash-static")},
 	}, m.config(cfg))
 }
