@@ -18,6 +18,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/daemon/heap"
 	"github.com/bulkhead-k8s/bulkhead/internal/datastore"
 	"github.com/bulkhead-k8s/bulkhead/internal/doctor"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
@@ -39,6 +40,9 @@ const (
 	storageGrace = 20 * time.Second
 )
 
+// settleTime is how long after the start memory is still had for speed.
+const settleTime = 10 * time.Second
+
 // ErrStopped is the cause of an end that somebody asked for.
 var ErrStopped = errors.New("asked to stop")
 
@@ -50,6 +54,7 @@ type Daemon struct {
 	ready   chan struct{}
 	fail    context.CancelCauseFunc
 	notify  string // socket of the service manager, if there is one
+	memory  *heap.Phase
 
 	storage, serve, work *tier
 
@@ -70,6 +75,7 @@ type Daemon struct {
 // Run is the life of a server: it returns when ctx ends (nil), when somebody
 // asks it to stop (nil), or with the reason why it could not go on.
 func Run(ctx context.Context, c *config.Config) error {
+	memory := heap.Starting()
 	notify := takeNotifySocket()
 	if err := doctor.Preflight(ctx, c); err != nil {
 		return err
@@ -89,6 +95,7 @@ func Run(ctx context.Context, c *config.Config) error {
 		config: c, stages: stages.New(), started: time.Now(), ready: make(chan struct{}), fail: fail, notify: notify,
 		storage: newTier("storage", fail), serve: newTier("serving", fail), work: newTier("work", fail),
 		keepPods: true, // a restart, an upgrade or a crash leaves containers running
+		memory:   memory,
 	}
 	socket, err := admin.Listen(c.AdminSocket())
 	if err != nil {
@@ -135,7 +142,15 @@ func (d *Daemon) start(ctx context.Context) error {
 		}
 		options.RuntimeEndpoint = d.runtime.Endpoint()
 	}
-	parallel.Go(func() error { return d.startAPIServer(options, listener) })
+	parallel.Go(func() error {
+		if err := d.startAPIServer(options, listener); err != nil {
+			return err
+		}
+		if !d.config.Simulate {
+			d.startKubelet()
+		}
+		return nil
+	})
 	if err := parallel.Wait(); err != nil {
 		return err
 	}
@@ -147,9 +162,6 @@ func (d *Daemon) start(ctx context.Context) error {
 	case <-ctx.Done():
 		end(context.Cause(ctx))
 		return context.Cause(ctx)
-	}
-	if err := d.writeAdminKubeconfig(options); err != nil {
-		return err
 	}
 	d.work.Go("certificate renewal", func(ctx context.Context) error {
 		return options.PKI.Renew(ctx, func(names []string) {
@@ -175,7 +187,21 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	close(d.ready)
 	d.stages.Done()
+	d.work.Go("memory", d.settleMemory)
 	notifyReady(d.notify)
+	return nil
+}
+
+// settleMemory lets the start's consequences pass, such as the first pods, and
+// then gives back the memory that it took.
+func (d *Daemon) settleMemory(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(settleTime):
+		d.memory.Started()
+	}
+	<-ctx.Done()
 	return nil
 }
 
@@ -233,7 +259,14 @@ func (d *Daemon) startRuntime() error {
 	d.mu.Lock()
 	d.runtime = r
 	d.mu.Unlock()
-	d.storage.Go("containerd", r.Run)
+	d.storage.Go("containerd", func(ctx context.Context) error {
+		if err := r.Run(ctx); err != nil {
+			return err
+		}
+		// It was stopped, and who stopped it ends the daemon; that is no failure.
+		<-ctx.Done()
+		return nil
+	})
 	return nil
 }
 
@@ -254,6 +287,9 @@ func (d *Daemon) startAPIServer(options *kube.Options, listener net.Listener) er
 	}
 	end(err)
 	if err != nil {
+		return err
+	}
+	if err := d.writeAdminKubeconfig(options); err != nil {
 		return err
 	}
 	if err := d.prepareAddons(options); err != nil {

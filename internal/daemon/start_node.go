@@ -11,38 +11,44 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
 )
 
-// startNode brings up what runs pods on this machine, and returns when the node
-// is ready and its addons answer.
+// startKubelet starts the kubelet as soon as containerd answers. It does not wait
+// for the API server: its port is open already, so that the kubelet's requests
+// are answered once it serves, and most of the kubelet's start needs none. It is
+// authorised by the node authoriser, whose rules are compiled in.
+func (d *Daemon) startKubelet() {
+	d.work.Go("kubelet", func(ctx context.Context) error {
+		select {
+		case <-d.runtime.Ready():
+			return d.kube.Kubelet.Run(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+}
+
+// startNode brings up the rest of what runs pods on this machine, and returns
+// when the node is ready and its addons answer.
 func (d *Daemon) startNode(ctx context.Context, options *kube.Options, client kubernetes.Interface) error {
-	if err := grantKubeletAPI(ctx, client); err != nil {
-		return err
-	}
-	end := d.stages.Begin("containerd ready")
-	select {
-	case <-d.runtime.Ready():
-		end(nil)
-	case <-ctx.Done():
-		end(context.Cause(ctx))
-		return context.Cause(ctx)
-	}
-	d.work.Go("kubelet", d.kube.Kubelet.Run)
+	// A pod that is tried before there is a node is tried again when it comes.
+	d.work.Go("kube-scheduler", d.kube.Scheduler.Run)
 	d.work.Go("pod network", func(ctx context.Context) error { return d.configurePodNetwork(ctx, client) })
 	addons, err := d.startAddons(options)
 	if err != nil {
 		return err
 	}
-
-	end = d.stages.Begin("node ready")
+	end := d.stages.Begin("node ready")
 	_, err = waitForNode(ctx, client, d.config.NodeName, hasAddress)
 	if err == nil {
 		d.work.Go("kube-proxy", d.kube.Proxy.Run)
-		_, err = waitForNode(ctx, client, d.config.NodeName, isReady)
+		_, err = waitForNode(ctx, client, d.config.NodeName, readySince(d.started))
 	}
 	end(err)
 	if err != nil {
 		return err
 	}
-	d.work.Go("kube-scheduler", d.kube.Scheduler.Run)
+	if err := grantKubeletAPI(ctx, client); err != nil {
+		return err
+	}
 	return addons.wait(ctx, d.stages)
 }
 

@@ -71,8 +71,9 @@ func (o *Options) writeSchedulerConfig() (string, error) {
 	return path, nil
 }
 
-// Run schedules until ctx ends. Call it when a node is ready: a pod that is
-// found unschedulable before that waits in back-off (k3s issue 4340).
+// Run schedules until ctx ends. The API server must be ready; a node need not be:
+// since Kubernetes 1.33 a pod that found none is tried again when one becomes
+// ready, without the back-off of up to 75 s that it had (k3s issue 4340).
 func (s *Scheduler) Run(ctx context.Context) error {
 	var err error
 	if s.upstream.InformerName, err = cache.NewInformerName("kube-scheduler"); err != nil {

@@ -4,7 +4,7 @@
 //
 //	bulkheadd server --profile-dir /tmp/profile
 //	kill -USR1 $(pidof bulkheadd)
-//	go tool pprof /tmp/profile/start.cpu.pprof
+//	go tool pprof /tmp/profile/start-*.cpu.pprof
 package profile
 
 import (
@@ -36,7 +36,7 @@ func Run(ctx context.Context, dir string) error {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, unix.SIGUSR1)
 	defer signal.Stop(asked)
-	if err := cpu(ctx, filepath.Join(dir, "start.cpu.pprof"), startFor); err != nil {
+	if err := cpu(ctx, filepath.Join(dir, fmt.Sprintf("start-%d.cpu.pprof", os.Getpid())), startFor); err != nil {
 		return err
 	}
 	for n := 1; ; n++ {
