@@ -50,8 +50,10 @@ func newGround(ctx context.Context, name, workDir, logs string) (g *ground, err 
 			return nil, fmt.Errorf("make ground %s: %w", name, err)
 		}
 	}
-	if err := os.MkdirAll(cgroupDir(g.name), 0o755); err != nil {
-		return nil, fmt.Errorf("make cgroup: %w", err)
+	for _, name := range []string{g.name, g.podsCgroup()} {
+		if err := makeCgroup(name); err != nil {
+			return nil, err
+		}
 	}
 	// A pair of interfaces, both inside: the node has an address and a default
 	// route, and nothing on the way out.
@@ -85,9 +87,8 @@ func (g *ground) command(name, program string, args ...string) (*exec.Cmd, error
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	procs := filepath.Join(cgroupDir(g.name), "cgroup.procs")
-	script := `echo $$ > "$0" && exec nsenter --net="$1" "${@:2}"`
-	arguments := append([]string{"-c", script, procs, "/run/netns/" + g.name, program}, args...)
+	script := `for dir in $0; do echo $$ > "$dir/cgroup.procs" || exit; done; exec nsenter --net="$1" "${@:2}"`
+	arguments := append([]string{"-c", script, strings.Join(cgroupDirs(g.name), " "), "/run/netns/" + g.name, program}, args...)
 	cmd := exec.Command("bash", arguments...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // no ^C of ours reaches it

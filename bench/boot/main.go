@@ -128,6 +128,11 @@ func run(ctx context.Context) error {
 		return err
 	}
 
+	leave, err := joinBefore("bhbench")
+	if err != nil {
+		return err
+	}
+	defer leave()
 	r := &report{Command: "go run ./bench/boot " + strings.Join(os.Args[1:], " "), Machine: thisMachine()}
 	for _, s := range o.sides {
 		r.Sides = append(r.Sides, s.Name())
