@@ -67,13 +67,8 @@ func run(ctx context.Context, args []string) error {
 	if len(reports) == 0 {
 		return runErr
 	}
-	_, notRun := phases(o)
-	specs, err := results.Read(reports, notRun)
-	if err != nil {
-		return errors.Join(runErr, err)
-	}
-	summary := results.Summarize(programs.KubernetesVersion, o.focus, time.Since(start), specs)
-	if err := errors.Join(runErr, write(o, summary)); err != nil {
+	summary, err := summarize(o, programs.KubernetesVersion, reports, time.Since(start))
+	if err := errors.Join(runErr, err); err != nil {
 		return err
 	}
 	if summary.Failed > 0 {
@@ -84,8 +79,7 @@ func run(ctx context.Context, args []string) error {
 
 func runPhases(ctx context.Context, o options, programs suite.Programs) (reports []string, err error) {
 	start := time.Now()
-	todo, _ := phases(o)
-	for _, phase := range todo {
+	for _, phase := range phases(o) {
 		phase.Timeout = left(o.timeout, start)
 		logf("running the %s specs, %d at once; log: %s", phase.Name, phase.Procs, filepath.Join(o.reportDir, phase.Name+".log"))
 		report, err := programs.Run(ctx, phase, o.kubeconfig, o.reportDir, os.Stderr)
@@ -98,6 +92,39 @@ func runPhases(ctx context.Context, o options, programs suite.Programs) (reports
 		}
 	}
 	return reports, nil
+}
+
+func summarize(o options, version string, reports []string, took time.Duration) (results.Summary, error) {
+	specs, err := results.Read(reports, notChosen(o))
+	if err != nil {
+		return results.Summary{}, err
+	}
+	s := results.Summarize(version, o.focus, took, specs)
+	return s, write(o, s)
+}
+
+// report renders a run's reports again.
+func report(ctx context.Context, args []string) error {
+	o, took, err := reportOptions(args)
+	if err != nil {
+		return err
+	}
+	version, err := suite.Version(ctx)
+	if err != nil {
+		return err
+	}
+	var reports []string
+	for _, phase := range phases(options{focus: focusAll, serial: true}) {
+		file := filepath.Join(o.reportDir, phase.Name+".json")
+		if _, err := os.Stat(file); err == nil {
+			reports = append(reports, file)
+		}
+	}
+	if len(reports) == 0 {
+		return fmt.Errorf("%s has no report of a run", o.reportDir)
+	}
+	_, err = summarize(o, version, reports, took)
+	return err
 }
 
 func write(o options, s results.Summary) error {

@@ -1,6 +1,7 @@
 // Command conformance runs upstream's [Conformance] specs against a cluster.
 //
 //	go run ./test/conformance run --focus fast     compile, import images, run, print a table
+//	go run ./test/conformance report               print the table of a run again
 //	go run ./test/conformance build                compile the suite only
 //	go run ./test/conformance images -o FILE       assemble the specs' images only
 package main
@@ -13,14 +14,15 @@ import (
 	"syscall"
 )
 
-const usage = `usage: conformance run|build|images [flags]
+const usage = `usage: conformance run|report|build|images [flags]
   run      compile the suite, import its images, run it, and print what came of it
+  report   print what came of a run again
   build    compile the suite
   images   assemble the images of the specs into an archive
 Each takes -h.`
 
 func main() {
-	commands := map[string]func(context.Context, []string) error{"run": run, "build": build, "images": images}
+	commands := map[string]func(context.Context, []string) error{"run": run, "report": report, "build": build, "images": images}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)

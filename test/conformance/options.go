@@ -87,3 +87,14 @@ func runOptions(args []string) (options, error) {
 	}
 	return o, nil
 }
+
+func reportOptions(args []string) (o options, took time.Duration, err error) {
+	fs := flag.NewFlagSet("conformance report", flag.ContinueOnError)
+	fs.StringVar(&o.focus, "focus", "fast", "focus of the run")
+	fs.StringVar(&o.output, "o", "table", "what to print: table or json")
+	fs.StringVar(&o.reportDir, "report-dir", "conformance-report", "directory of the run's reports")
+	fs.StringVar(&o.markdown, "markdown", "", "file to write the results to as a page for the documentation")
+	fs.BoolVar(&o.serial, "serial", true, "whether serial specs were asked for")
+	fs.DurationVar(&took, "took", 0, "how long the run took")
+	return o, took, fs.Parse(args)
+}

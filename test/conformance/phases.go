@@ -1,8 +1,11 @@
 package main
 
 import (
+	"regexp"
+	"slices"
 	"time"
 
+	"github.com/bulkhead-k8s/bulkhead/test/conformance/results"
 	"github.com/bulkhead-k8s/bulkhead/test/conformance/suite"
 )
 
@@ -31,25 +34,46 @@ var tooLong = []string{
 }
 
 // phases are how a focus is run: first what may run at once, then the rest one
-// by one. The second value says why a spec that is in none of them did not run.
-func phases(o options) ([]suite.Phase, string) {
+// by one.
+func phases(o options) []suite.Phase {
 	parallel := suite.Phase{Name: "parallel", LabelFilter: "Conformance && !Serial && !Disruptive", Procs: o.procs, Timeout: o.timeout}
 	serial := suite.Phase{Name: "serial", LabelFilter: "Conformance && (Serial || Disruptive)", Procs: 1, Timeout: o.timeout}
-	notRun := "serial specs were not asked for"
 	switch o.focus {
 	case focusFast:
 		parallel.LabelFilter += " && !Slow"
 		parallel.Skip = tooLong
-		return []suite.Phase{parallel}, "not part of the fast profile"
+		return []suite.Phase{parallel}
 	case focusAll:
 	default:
 		parallel.Focus, serial.Focus = []string{o.focus}, []string{o.focus}
-		notRun = "does not match the focus"
 	}
 	if !o.serial {
-		return []suite.Phase{parallel}, notRun
+		return []suite.Phase{parallel}
 	}
-	return []suite.Phase{parallel, serial}, notRun
+	return []suite.Phase{parallel, serial}
+}
+
+// notChosen says why a spec is in none of the phases.
+func notChosen(o options) results.NotChosen {
+	return func(name string, labels []string) string {
+		serial := slices.Contains(labels, "Serial") || slices.Contains(labels, "Disruptive")
+		switch {
+		case o.focus == focusFast && (serial || slices.Contains(labels, "Slow") || matchesAny(tooLong, name)):
+			return "not part of the fast profile"
+		case o.focus != focusFast && serial && !o.serial:
+			return "serial specs were not asked for"
+		case o.focus != focusFast && o.focus != focusAll && !matchesAny([]string{o.focus}, name):
+			return "does not match the focus"
+		}
+		return ""
+	}
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := regexp.MatchString(p, name)
+		return ok && err == nil
+	})
 }
 
 // left is what remains of the whole time for the next phase.

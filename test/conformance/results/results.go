@@ -69,20 +69,30 @@ func (s ginkgoSpec) name() string {
 	return strings.Join(append(slices.Clone(s.ContainerHierarchyTexts), s.LeafNodeText), " ")
 }
 
-func (s ginkgoSpec) has(label string) bool {
-	return slices.Contains(slices.Concat(append(s.ContainerHierarchyLabels, s.LeafNodeLabels)...), label)
+func (s ginkgoSpec) labels() []string {
+	return slices.Concat(append(slices.Clone(s.ContainerHierarchyLabels), s.LeafNodeLabels)...)
 }
 
-// Read merges the reports of phases. A spec that was chosen in one of them has
-// its outcome there; one that was chosen in none has notRunReason.
-func Read(files []string, notRunReason string) ([]Spec, error) {
+func (s ginkgoSpec) has(label string) bool { return slices.Contains(s.labels(), label) }
+
+// NotChosen says why a spec of this name and these labels was not to run; ""
+// means that it was. Ginkgo's report does not tell what its filters left out
+// from what its time did not suffice for.
+type NotChosen func(name string, labels []string) string
+
+// timeOver is why a spec did not run that should have.
+const timeOver = "the run's time was over before its turn"
+
+// Read merges the reports of phases. A spec that ran in one of them has its
+// outcome there.
+func Read(files []string, notChosen NotChosen) ([]Spec, error) {
 	byName := map[string]Spec{}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("read report: %w", err)
 		}
-		specs, err := parse(b, notRunReason)
+		specs, err := parse(b, notChosen)
 		if err != nil {
 			return nil, fmt.Errorf("read report %s: %w", file, err)
 		}
@@ -100,7 +110,7 @@ func Read(files []string, notRunReason string) ([]Spec, error) {
 	return all, nil
 }
 
-func parse(b []byte, notRunReason string) ([]Spec, error) {
+func parse(b []byte, notChosen NotChosen) ([]Spec, error) {
 	var reports []ginkgoReport
 	if err := json.Unmarshal(b, &reports); err != nil {
 		return nil, err
@@ -119,7 +129,7 @@ func parse(b []byte, notRunReason string) ([]Spec, error) {
 			if !g.has(conformanceLabel) {
 				continue
 			}
-			outcome, reason := g.outcome(notRunReason)
+			outcome, reason := g.outcome(cmp.Or(notChosen(g.name(), g.labels()), timeOver))
 			specs = append(specs, Spec{
 				Name: g.name(), SIG: sigOf(g.name()), Serial: g.has("Serial"), Outcome: outcome, Reason: reason,
 				RunTime: g.RunTime, Seconds: g.RunTime.Seconds(),
@@ -146,7 +156,7 @@ func (s ginkgoSpec) outcome(notRunReason string) (Outcome, string) {
 		return Skipped, "marked as pending by upstream"
 	case "interrupted", "aborted", "timedout":
 		if s.RunTime == 0 {
-			return NotRun, "the run ended before its turn"
+			return NotRun, timeOver
 		}
 		return Failed, s.State + ": " + oneLine(s.Failure.Message)
 	case "":

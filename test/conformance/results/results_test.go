@@ -35,6 +35,17 @@ func spec(name, state, message string, seconds int, labels ...string) string {
 	return string(b)
 }
 
+func notChosen(string, []string) string { return "not chosen" }
+
+func chosen(string, []string) string { return "" }
+
+func TestSpecsThatWereChosenButDidNotRun(t *testing.T) {
+	specs, err := Read([]string{report(t, spec("x", "skipped", "", 0))}, chosen)
+	if err != nil || specs[0].Outcome != NotRun || specs[0].Reason != timeOver {
+		t.Errorf("got %+v, %v", specs, err)
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	for _, c := range []struct {
 		state, message string
@@ -49,10 +60,10 @@ func TestOutcomes(t *testing.T) {
 		{"skipped", "", 0, NotRun, "not chosen"},
 		{"pending", "", 0, Skipped, "marked as pending by upstream"},
 		{"interrupted", "by user", 4, Failed, "interrupted: by user"},
-		{"interrupted", "", 0, NotRun, "the run ended before its turn"},
+		{"interrupted", "", 0, NotRun, timeOver},
 		{"timedout", "late", 9, Failed, "timedout: late"},
 	} {
-		specs, err := Read([]string{report(t, spec("x", c.state, c.message, c.seconds))}, "not chosen")
+		specs, err := Read([]string{report(t, spec("x", c.state, c.message, c.seconds))}, notChosen)
 		if err != nil || len(specs) != 1 {
 			t.Fatal(specs, err)
 		}
@@ -66,7 +77,7 @@ func TestPhasesAreMerged(t *testing.T) {
 	other := strings.Replace(spec("no conformance", "failed", "boom", 1), `"Conformance"`, `"Other"`, 1)
 	parallel := report(t, spec("a", "passed", "", 1), spec("b", "skipped", "", 0, "Serial"), other)
 	serial := report(t, spec("a", "skipped", "", 0), spec("b", "failed", "boom", 2, "Serial"), other)
-	specs, err := Read([]string{parallel, serial}, "not chosen")
+	specs, err := Read([]string{parallel, serial}, notChosen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +93,7 @@ func TestBrokenReportsAreNoSuccess(t *testing.T) {
 		"no ready node":       report(t, setup, spec("a", "skipped", "", 0)),
 		"no conformance spec": report(t),
 	} {
-		if _, err := Read([]string{file}, ""); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := Read([]string{file}, chosen); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %q", err, name)
 		}
 	}
@@ -91,7 +102,7 @@ func TestBrokenReportsAreNoSuccess(t *testing.T) {
 func TestRenderings(t *testing.T) {
 	specs, err := Read([]string{report(t,
 		spec("works", "passed", "", 2), spec("breaks", "failed", "a|b <c>", 3), spec("cannot", "skipped", "needs two nodes", 1),
-	)}, "")
+	)}, chosen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,6 +89,12 @@ func versionFlags(version string) string {
 		versionPackage, version, major, minor)
 }
 
+// Version is that of the suite, from go.mod.
+func Version(ctx context.Context) (string, error) {
+	version, _, err := versions(ctx)
+	return version, err
+}
+
 // versions returns that of Kubernetes and a key for all that is compiled.
 func versions(ctx context.Context) (kubernetes, key string, err error) {
 	out, err := goCommand(ctx, "list", "-m", "-json=Version,GoMod", "k8s.io/kubernetes")
