@@ -33,12 +33,21 @@ func slotOf(name string, nodes int) int {
 // leaseSeconds is what kubelets ask for.
 const leaseSeconds = 40
 
+// manyNodes is from how many nodes on Leases are renewed half as often: they are
+// most of what the API server has to write then, and the controller manager
+// still sees two renewals before it takes a node for lost.
+const manyNodes = 200
+
 // renew keeps the Leases of the nodes that list returns, until ctx ends.
 func renew(ctx context.Context, client kubernetes.Interface, interval time.Duration, list func() []*v1.Node) {
 	renewAll(ctx, client, list())
 	for slot := 0; ; slot++ {
 		nodes := list()
 		used := max(1, min(slots, len(nodes)))
+		interval := interval
+		if len(nodes) > manyNodes {
+			interval *= 2
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -57,7 +66,9 @@ func renew(ctx context.Context, client kubernetes.Interface, interval time.Durat
 func renewAll(ctx context.Context, client kubernetes.Interface, nodes []*v1.Node) {
 	var group sync.WaitGroup
 	defer group.Wait()
-	room := make(chan struct{}, 8) // bounds what the API server gets at once
+	// Bounds what the API server gets at once. Many at a time, because etcd
+	// writes all that waits with one fsync.
+	room := make(chan struct{}, 64)
 	for _, node := range nodes {
 		room <- struct{}{}
 		group.Go(func() {

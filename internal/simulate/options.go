@@ -22,10 +22,11 @@ type Options struct {
 	PodCIDR netip.Prefix
 	// JobDuration is how long pods of Jobs run before they succeed. Default 1 s.
 	JobDuration time.Duration
-	// RenewInterval is how often each node's Lease is renewed; the controller
-	// manager takes a node for lost after 50 s. Default 10 s.
+	// RenewInterval is how often each node's Lease is renewed, or half as often
+	// from 200 nodes on; the controller manager takes a node for lost after
+	// 50 s. Default 10 s.
 	RenewInterval time.Duration
-	// Workers is how many pods are written at once. Default 8.
+	// Workers is how many pods are written at once. Default 16.
 	Workers int
 }
 
@@ -52,7 +53,7 @@ func (o Options) complete() (Options, error) {
 		o.RenewInterval = 10 * time.Second
 	}
 	if o.Workers == 0 {
-		o.Workers = 8
+		o.Workers = 16
 	}
 	o.RestConfig = rest.CopyConfig(o.RestConfig)
 	o.RestConfig.ContentType = "application/vnd.kubernetes.protobuf"

@@ -103,7 +103,7 @@ func (s *Simulation) Run(ctx context.Context) error {
 
 	var group sync.WaitGroup
 	group.Go(func() { renew(ctx, s.client, s.options.RenewInterval, s.allNodes) })
-	for range max(1, s.options.Workers/4) {
+	for range max(1, s.options.Workers/2) {
 		group.Go(func() { work(ctx, s.nodeQueue, s.syncNode) })
 	}
 	for range s.options.Workers {
