@@ -66,8 +66,9 @@ func (r *Runtime) WriteCNIConfig(podCIDR string) error {
 	if err := os.MkdirAll(r.paths.CNIConfig, 0o700); err != nil {
 		return fmt.Errorf("configure pods' network: %w", err)
 	}
-	path := filepath.Join(r.paths.CNIConfig, layout.CNIConfigName)
-	_, err = writeFileVia(filepath.Dir(r.paths.CNIConfig), path, config, 0o600)
+	// containerd watches the directory. It overlooks a file that is moved in from
+	// elsewhere, but not one that gets its name in there.
+	_, err = writeFile(filepath.Join(r.paths.CNIConfig, layout.CNIConfigName), config, 0o600)
 	return err
 }
 

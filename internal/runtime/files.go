@@ -10,16 +10,10 @@ import (
 // writeFile replaces path by data, whole or not at all, even across a crash. It
 // leaves a file alone that has this content already, and says whether it wrote.
 func writeFile(path string, data []byte, mode os.FileMode) (changed bool, err error) {
-	return writeFileVia(filepath.Dir(path), path, data, mode)
-}
-
-// writeFileVia is writeFile with the new file prepared in another directory of
-// the same file system, for where somebody watches that of path.
-func writeFileVia(directory, path string, data []byte, mode os.FileMode) (changed bool, err error) {
 	if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, data) {
 		return false, nil
 	}
-	file, err := os.CreateTemp(directory, "."+filepath.Base(path)+".*")
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return false, fmt.Errorf("write %s: %w", path, err)
 	}

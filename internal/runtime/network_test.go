@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,7 +24,23 @@ import (
 // port of the node.
 func TestPodNetwork(t *testing.T) {
 	node := newNode(t)
+	node.options.PodCIDR = "" // it is known later, as in a cluster that has it already
 	running := node.run(t)
+	if err := running.WriteCNIConfig(podCIDR); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "containerd takes up the network", func() error {
+		status, err := node.client(t).Status(t.Context(), &cri.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		for _, condition := range status.Status.Conditions {
+			if condition.Type == cri.NetworkReady && !condition.Status {
+				return errors.New(condition.Message)
+			}
+		}
+		return nil
+	})
 	if _, err := running.ImportImages(t.Context(), guestArchive(t, "guest:1")); err != nil {
 		t.Fatal(err)
 	}
