@@ -55,7 +55,7 @@ func Serve(ctx context.Context, listener net.Listener, daemon Daemon) error {
 	if err := server.Shutdown(drain); err != nil {
 		server.Close()
 	}
-	_ = <-ended // http.ErrServerClosed
+	<-ended
 	return nil
 }
 

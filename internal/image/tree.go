@@ -61,14 +61,6 @@ func (t tree) put(name string, e entry) error {
 	return nil
 }
 
-func (t tree) dir(name string, mode int64, uid, gid int) error {
-	return t.put(name, entry{typeflag: tar.TypeDir, mode: mode, uid: uid, gid: gid})
-}
-
-func (t tree) symlink(name, target string) error {
-	return t.put(name, entry{typeflag: tar.TypeSymlink, mode: 0o777, link: target})
-}
-
 // cleanPath makes name relative to the image's root and refuses one that
 // leaves it.
 func cleanPath(name string) (string, error) {
