@@ -42,9 +42,10 @@ func (p Programs) Run(ctx context.Context, phase Phase, kubeconfig, dir string, 
 	cmd := exec.CommandContext(ctx, p.Ginkgo, phase.arguments(p, kubeconfig, report, dir)...)
 	cmd.Stdout = io.MultiWriter(log, progress)
 	cmd.Stderr = cmd.Stdout
-	// An interrupt lets ginkgo clean up and write its report; only then is it
-	// ended for good.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	// A signal lets ginkgo clean up and write its report; only later is it ended
+	// for good. SIGTERM, because whoever was started in the background by a
+	// script ignores SIGINT, and so does ginkgo then.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Minute
 	runErr := cmd.Run()
 	path := filepath.Join(dir, report)
