@@ -107,14 +107,16 @@ func TestPodsPassADroppingFirewall(t *testing.T) {
 	}
 	running.stop(t)
 	plan, err := reset.Find(t.Context(), node.target())
+	var items []reset.Item
 	if err == nil {
+		items = plan.Items
 		err = plan.Apply(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	if after := sh("iptables -S"); after != before {
-		t.Errorf("rules after the reset:\n%s\nbefore the start:\n%s", after, before)
+		t.Errorf("rules after the reset:\n%s\nbefore the start:\n%s\nthe plan was %v", after, before, items)
 	}
 }
 

@@ -58,7 +58,8 @@ func here() (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat("/proc/self/ns/net")
+	// Not /proc/self, which is the first thread: another may have been moved.
+	info, err := os.Stat("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("find own network namespace: %w", err)
 	}
