@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	"k8s.io/kubernetes/pkg/controlplane/reconcilers"
 	netutils "k8s.io/utils/net"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
@@ -36,6 +37,11 @@ func NewAPIServer(o *Options) (*APIServer, error) {
 	c := o.Config
 
 	s.GenericServerRunOptions.AdvertiseAddress = net.ParseIP(c.NodeIP)
+	if s.GenericServerRunOptions.AdvertiseAddress.IsLoopback() {
+		// A simulated cluster on a machine without a network: no endpoint can
+		// lead to loopback, and the Service kubernetes.default has no user.
+		s.EndpointReconcilerType = string(reconcilers.NoneEndpointReconcilerType)
+	}
 	s.SecureServing.BindPort = c.HTTPSListenPort
 	s.SecureServing.ServerCert.CertKey.CertFile = o.PKI.File(pki.APIServer)
 	s.SecureServing.ServerCert.CertKey.KeyFile = o.PKI.File(pki.APIServer)
