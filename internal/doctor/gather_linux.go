@@ -92,27 +92,55 @@ func gatherListeners(c *config.Config) []Listener {
 	for _, port := range ports(c) {
 		needed[port.number] = true
 	}
-	var listeners []Listener
+	var sockets []listenSocket
+	holders := map[string]int{}
 	for _, socket := range parseTCP(readText("/proc/net/tcp") + readText("/proc/net/tcp6")) {
-		if !needed[int(socket.addr.Port())] {
-			continue
+		if needed[int(socket.addr.Port())] {
+			sockets = append(sockets, socket)
+			holders[socket.inode] = 0
 		}
-		pid := socketHolder(socket.inode)
+	}
+	findHolders(holders)
+	var listeners []Listener
+	for _, socket := range sockets {
+		pid := holders[socket.inode]
 		listeners = append(listeners, Listener{socket.addr, pid, strings.TrimSpace(readText("/proc/" + strconv.Itoa(pid) + "/comm"))})
 	}
 	return listeners
 }
 
-// socketHolder returns the first process that has the socket open, or 0.
-func socketHolder(inode string) int {
-	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is well-formed
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == "socket:["+inode+"]" {
-			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
-			return pid
+// findHolders fills in, for each socket's inode, a process that has it open. It
+// looks through all open files of the machine once, and not at all if nothing
+// is asked for, which is the usual case at a start.
+func findHolders(holders map[string]int) {
+	left := len(holders)
+	if left == 0 {
+		return
+	}
+	processes, _ := os.ReadDir("/proc") // without it, no holder is known
+	for _, process := range processes {
+		pid, err := strconv.Atoi(process.Name())
+		if err != nil {
+			continue
+		}
+		directory := "/proc/" + process.Name() + "/fd/"
+		files, _ := os.ReadDir(directory) // fails for a process that has ended, or is another user's
+		for _, file := range files {
+			target, err := os.Readlink(directory + file.Name())
+			inode, found := strings.CutPrefix(target, "socket:[")
+			if err != nil || !found {
+				continue
+			}
+			inode = strings.TrimSuffix(inode, "]")
+			if holder, asked := holders[inode]; !asked || holder != 0 {
+				continue
+			}
+			holders[inode] = pid
+			if left--; left == 0 {
+				return
+			}
 		}
 	}
-	return 0
 }
 
 // nearest is path, or the closest one above it that exists.
