@@ -337,6 +337,7 @@ func etcdLogger(verbosity int) *zap.Logger {
 	default:
 		c.Level = zap.NewAtomicLevelAt(zap.ErrorLevel)
 	}
+	c.DisableStacktrace = true // its errors are told apart by their text
 	logger, err := c.Build()
 	if err != nil {
 		return zap.NewNop()

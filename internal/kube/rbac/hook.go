@@ -15,11 +15,12 @@ import (
 // HookName is that of upstream's hook, so that it has the same health check.
 const HookName = rbacrest.PostStartHookName
 
-// How often, and for how long, an attempt that failed is made again, as
-// upstream does.
+// How often, and for how long, an attempt that failed is made again. Upstream
+// gives up after 30 s, which ends the process; a machine that is short of
+// processors at a start needs longer, and has nothing better to do.
 const (
 	retryEvery = time.Second
-	giveUp     = 30 * time.Second
+	giveUp     = 3 * time.Minute
 )
 
 // Hook is the post-start hook.
