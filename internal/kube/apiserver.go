@@ -34,6 +34,7 @@ type APIServer struct {
 // not named here has upstream's default.
 func NewAPIServer(o *Options) (*APIServer, error) {
 	s := options.NewServerRunOptions()
+	flags := s.Flags() // first: declaring a flag may set its option back to the default
 	c := o.Config
 
 	s.GenericServerRunOptions.AdvertiseAddress = net.ParseIP(c.NodeIP)
@@ -97,7 +98,7 @@ func NewAPIServer(o *Options) (*APIServer, error) {
 	s.Audit.LogOptions.MaxAge = 30 // days
 	s.Audit.LogOptions.BatchOptions.Mode = "batch"
 
-	if err := parseArgs("kube-apiserver-arg", s.Flags(), c.KubeAPIServerArgs); err != nil {
+	if err := parseArgs("kube-apiserver-arg", flags, c.KubeAPIServerArgs); err != nil {
 		return nil, err
 	}
 	return &APIServer{options: o, upstream: s, ready: make(chan struct{})}, nil

@@ -23,6 +23,8 @@ func NewControllerManager(o *Options) (*ControllerManager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kube-controller-manager's options: %w", err)
 	}
+	// First: declaring a flag sets some of the options back to its default.
+	flags := s.Flags(app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases())
 	c := o.Config
 	s.Generic.ClientConnection.Kubeconfig = o.kubeconfigPath(pki.ControllerManager)
 	s.Generic.ClientConnection.QPS = -1
@@ -53,7 +55,6 @@ func NewControllerManager(o *Options) (*ControllerManager, error) {
 	s.CSRSigningController.LegacyUnknownSignerConfiguration.CertFile = o.PKI.ServerCA.BundleFile
 	s.CSRSigningController.LegacyUnknownSignerConfiguration.KeyFile = o.PKI.ServerCA.BundleFile
 
-	flags := s.Flags(app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases())
 	if err := parseArgs("kube-controller-manager-arg", flags, c.KubeControllerManagerArgs); err != nil {
 		return nil, err
 	}

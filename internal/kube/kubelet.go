@@ -33,6 +33,9 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 		return nil, fmt.Errorf("the kubelet's options: %w", err)
 	}
 	flags := options.NewKubeletFlags()
+	set := pflag.NewFlagSet("kubelet", pflag.ContinueOnError)
+	flags.AddFlags(set) // first: declaring a flag may set its option back to the default
+	options.AddKubeletConfigFlags(set, configuration)
 	flags.HostnameOverride = c.NodeName
 	flags.NodeIP = c.NodeIP
 	flags.RootDirectory = o.path("kubelet")
@@ -77,9 +80,6 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 		k.PodLogsDir = o.path("log", "pods")
 	}
 
-	set := pflag.NewFlagSet("kubelet", pflag.ContinueOnError)
-	flags.AddFlags(set)
-	options.AddKubeletConfigFlags(set, k)
 	if err := parseFlagSet("kubelet-arg", set, c.KubeletArgs); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (m *machine) untouched() {
 func TestDataDirectoryThatCannotBeWritten(t *testing.T) {
 	m := newMachine(t, simulated())
 	dir := m.Config.DataDir
-	m.must(unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, "size=1m"))
+	m.must(unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, "size=1g")) // so that space is not the reason
 	said := m.refused()
 	m.must(unix.Unmount(dir, 0))
 	m.mentions(said, dir, "--data-dir", "read-only")
