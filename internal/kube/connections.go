@@ -22,21 +22,33 @@ func newConnections(listener net.Listener) *connections {
 	return &connections{Listener: listener, open: map[*connection]struct{}{}}
 }
 
-// Accept waits for the next connection.
+// Accept waits for the next connection. After CloseAll it closes those that
+// still come and goes on: upstream panics when Accept fails before it has closed
+// the listener itself.
 func (c *connections) Accept() (net.Conn, error) {
-	accepted, err := c.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		accepted, err := c.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if tracked := c.track(accepted); tracked != nil {
+			return tracked, nil
+		}
+		_ = accepted.Close()
 	}
-	tracked := &connection{Conn: accepted, of: c}
+}
+
+// track returns the connection as one that CloseAll closes, or nil if it has
+// done so already.
+func (c *connections) track(accepted net.Conn) net.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		_ = accepted.Close()
-		return nil, net.ErrClosed
+		return nil
 	}
+	tracked := &connection{Conn: accepted, of: c}
 	c.open[tracked] = struct{}{}
-	return tracked, nil
+	return tracked
 }
 
 // CloseAll closes all connections, and those that still come.
