@@ -80,7 +80,7 @@ func (d *Daemon) components(ctx context.Context) []admin.Component {
 		all.Go(func() {
 			list[i] = admin.Component{Name: p.name, Version: p.version, Address: p.address, Health: admin.HealthOK}
 			if err := p.check(ctx); err != nil {
-				list[i].Health, list[i].Message = d.healthOf(err), err.Error()
+				list[i].Health, list[i].Message = d.unhealthy(), err.Error()
 			}
 		})
 	}
@@ -88,8 +88,8 @@ func (d *Daemon) components(ctx context.Context) []admin.Component {
 	return list
 }
 
-// healthOf tells what has not started yet from what has stopped working.
-func (d *Daemon) healthOf(error) string {
+// unhealthy tells what has not started yet from what has stopped working.
+func (d *Daemon) unhealthy() string {
 	select {
 	case <-d.ready:
 		return admin.HealthFailing

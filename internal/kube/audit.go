@@ -3,9 +3,6 @@ package kube
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-
-	"github.com/google/renameio/v2"
 )
 
 // auditPolicy records who did what to which object, never the content. Left
@@ -36,12 +33,5 @@ func (o *Options) writeAuditPolicy() (string, error) {
 	if err := os.MkdirAll(o.path("log"), 0o700); err != nil {
 		return "", fmt.Errorf("make the folder for logs: %w", err)
 	}
-	path := o.path("config", "audit-policy.yaml")
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("make the folder for settings: %w", err)
-	}
-	if err := renameio.WriteFile(path, []byte(auditPolicy), 0o600); err != nil {
-		return "", fmt.Errorf("write the audit policy: %w", err)
-	}
-	return path, nil
+	return o.writeSettings("audit-policy.yaml", []byte(auditPolicy))
 }

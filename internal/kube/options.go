@@ -2,9 +2,11 @@ package kube
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	cliflag "k8s.io/component-base/cli/flag"
@@ -31,6 +33,19 @@ type Options struct {
 // Folders and files below the data directory.
 func (o *Options) path(elements ...string) string {
 	return filepath.Join(append([]string{o.Config.DataDir}, elements...)...)
+}
+
+// writeSettings replaces a file of settings for one of the components, as a
+// whole, and returns its path.
+func (o *Options) writeSettings(name string, data []byte) (string, error) {
+	path := o.path("config", name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", fmt.Errorf("make the folder for settings: %w", err)
+	}
+	if err := renameio.WriteFile(path, data, 0o600); err != nil {
+		return "", fmt.Errorf("write settings: %w", err)
+	}
+	return path, nil
 }
 
 // kubeconfigPath is the kubeconfig of one of pki's identities.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	componentbaseconfig "k8s.io/component-base/config/v1alpha1"
@@ -70,11 +69,7 @@ func (o *Options) writeProxyConfig() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode kube-proxy's configuration: %w", err)
 	}
-	path := o.path("config", "kube-proxy.yaml")
-	if err := renameio.WriteFile(path, data, 0o600); err != nil {
-		return "", fmt.Errorf("write kube-proxy's configuration: %w", err)
-	}
-	return path, nil
+	return o.writeSettings("kube-proxy.yaml", data)
 }
 
 // Run programs Services until ctx ends; the rules stay. The node must have

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 
-	"github.com/google/renameio/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	componentbaseconfig "k8s.io/component-base/config/v1alpha1"
@@ -61,14 +59,7 @@ func (o *Options) writeSchedulerConfig() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode kube-scheduler's configuration: %w", err)
 	}
-	path := o.path("config", "kube-scheduler.yaml")
-	if err := os.MkdirAll(o.path("config"), 0o700); err != nil {
-		return "", fmt.Errorf("make the folder for settings: %w", err)
-	}
-	if err := renameio.WriteFile(path, data, 0o600); err != nil {
-		return "", fmt.Errorf("write kube-scheduler's configuration: %w", err)
-	}
-	return path, nil
+	return o.writeSettings("kube-scheduler.yaml", data)
 }
 
 // Run schedules until ctx ends. The API server must be ready; a node need not be:
