@@ -25,6 +25,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/dns"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/metrics"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
+	"github.com/bulkhead-k8s/bulkhead/internal/programpages"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime"
 	"github.com/bulkhead-k8s/bulkhead/internal/simulate"
 	"github.com/bulkhead-k8s/bulkhead/internal/stages"
@@ -200,6 +201,9 @@ func (d *Daemon) settleMemory(ctx context.Context) error {
 		return nil
 	case <-time.After(settleTime):
 		d.memory.Started()
+		if _, err := programpages.Release(); err != nil {
+			slog.Warn("the start's pages of the program stay in memory", "err", err)
+		}
 	}
 	<-ctx.Done()
 	return nil
