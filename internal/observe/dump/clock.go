@@ -1,0 +1,206 @@
+package dump
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+)
+
+// stamp is a time with its zone.
+var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)`)
+
+// lineTime is the first time with a zone in the first part of a log's line.
+func lineTime(l string) (time.Time, bool) {
+	head := l[:min(len(l), 400)]
+	if strings.IndexByte(head, ':') < 0 {
+		return time.Time{}, false
+	}
+	m := stamp.FindString(head)
+	// Structured logs may have their time last.
+	if m == "" && len(l) > 400 {
+		m = stamp.FindString(l[max(0, len(l)-200):])
+	}
+	if m == "" {
+		return time.Time{}, false
+	}
+	m = strings.Replace(strings.Replace(m, " ", "T", 1), ",", ".", 1)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700"} {
+		if t, err := time.Parse(layout, m); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// past are the fields of objects whose times were past when they were written:
+// other fields hold times to come, as those of certificates and schedules.
+var past = [][]byte{[]byte(`"renewTime"`), []byte(`"lastHeartbeatTime"`), []byte(`"lastTransitionTime"`), []byte(`"lastTimestamp"`),
+	[]byte(`"eventTime"`), []byte(`"lastObservedTime"`), []byte(`"startedAt"`), []byte(`"finishedAt"`), []byte(`"creationTimestamp"`)}
+
+// newestIn is the newest such time in an object.
+func newestIn(raw []byte) time.Time {
+	var newest time.Time
+	for _, key := range past {
+		for at := 0; ; {
+			i := bytes.Index(raw[at:], key)
+			if i < 0 {
+				break
+			}
+			at += i + len(key)
+			rest := raw[at:min(len(raw), at+48)]
+			open := bytes.IndexByte(rest, '"')
+			if open < 0 {
+				continue
+			}
+			end := bytes.IndexByte(rest[open+1:], '"')
+			if end < 20 {
+				continue
+			}
+			if t, err := time.Parse(time.RFC3339Nano, string(rest[open+1:open+1+end])); err == nil && t.After(newest) {
+				newest = t
+			}
+		}
+	}
+	return newest
+}
+
+// newestShown is the newest time that a description shows as past.
+func newestShown(p *print) time.Time {
+	var newest time.Time
+	see := func(t time.Time) {
+		if t.After(newest) {
+			newest = t
+		}
+	}
+	for _, v := range p.views {
+		see(v.Object.GetCreationTimestamp().Time)
+		switch o := v.Object.(type) {
+		case *corev1.Pod:
+			if o.Status.StartTime != nil {
+				see(o.Status.StartTime.Time)
+			}
+			for _, c := range o.Status.ContainerStatuses {
+				for _, s := range []corev1.ContainerState{c.State, c.LastTerminationState} {
+					if s.Running != nil {
+						see(s.Running.StartedAt.Time)
+					}
+					if s.Terminated != nil {
+						see(s.Terminated.FinishedAt.Time)
+					}
+				}
+			}
+		case *corev1.Node:
+			for _, c := range o.Status.Conditions {
+				see(c.LastHeartbeatTime.Time)
+			}
+		}
+	}
+	return newest
+}
+
+// clock finds when the texts were printed.
+type clock struct {
+	created map[record.Ref]time.Time
+	report  *Report
+}
+
+// set gives each print its time and the report the dump's. A print's time is
+// that at which all its objects have the age that it shows, where the time of
+// their creation is known from elsewhere in the dump; the prints around it give
+// that of one which shows none.
+func (k *clock) set(finds []*find) {
+	var latest time.Time
+	exact := 0
+	for _, f := range finds {
+		for _, p := range f.prints {
+			if t, ok := k.byAges(p); ok {
+				p.now = t
+				exact++
+				if t.After(latest) {
+					latest = t
+				}
+			}
+		}
+	}
+	dump, origin, sure := k.dumpTime(finds, latest)
+	k.report.Time, k.report.Origin, k.report.Exact = dump, origin, sure
+	for _, f := range finds {
+		last := time.Time{}
+		// Commands of one file ran in its order, so between two known times.
+		for i := len(f.prints) - 1; i >= 0; i-- {
+			if p := f.prints[i]; p.now.IsZero() {
+				p.now = last
+			} else {
+				last = p.now
+			}
+		}
+		last = dump
+		for _, p := range f.prints {
+			if p.now.IsZero() {
+				p.now = last
+			}
+			last = p.now
+		}
+	}
+}
+
+// dumpTime is the dump's time and how it is known.
+func (k *clock) dumpTime(finds []*find, byAges time.Time) (t time.Time, origin string, sure bool) {
+	var newest, date, file time.Time
+	where := ""
+	for _, f := range finds {
+		for _, d := range f.dates {
+			if d.After(date) {
+				date = d
+			}
+		}
+		if f.newest.After(newest) {
+			newest, where = f.newest, f.piece
+		}
+		if f.time.After(file) {
+			file = f.time
+		}
+	}
+	switch {
+	case !byAges.IsZero() && (newest.IsZero() || newest.Sub(byAges) < 10*time.Minute):
+		if newest.After(byAges) {
+			return newest.UTC(), "the newest time in " + where, true
+		}
+		return byAges.UTC(), "ages of objects whose creation time is known", true
+	case !date.IsZero():
+		return date, "the output of date", true
+	case !newest.IsZero():
+		return newest.UTC(), "the newest time in " + where, true
+	case !file.IsZero():
+		return file.UTC(), "the files' own time", false
+	}
+	return time.Time{}, "not known", false
+}
+
+// byAges is the time at which all ages fit, exact to a minute.
+func (k *clock) byAges(p *print) (time.Time, bool) {
+	var lo, hi time.Time
+	for _, v := range p.views {
+		if !v.Age.Known || v.Age.Unit > time.Minute {
+			continue
+		}
+		created, ok := k.created[v.Ref().Key()]
+		if !ok {
+			continue
+		}
+		from := created.Add(v.Age.Span)
+		if from.After(lo) {
+			lo = from
+		}
+		if to := from.Add(v.Age.Unit); hi.IsZero() || to.Before(hi) {
+			hi = to
+		}
+	}
+	// Ages that contradict each other are of objects that were made anew.
+	return lo, !lo.IsZero() && lo.Before(hi.Add(3*time.Second))
+}

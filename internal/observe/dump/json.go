@@ -1,0 +1,160 @@
+package dump
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+)
+
+// unquote is the text of a JSON string.
+func unquote(s []byte) string {
+	if bytes.IndexByte(s, '\\') < 0 && len(s) >= 2 {
+		return string(s[1 : len(s)-1])
+	}
+	var out string
+	if json.Unmarshal(s, &out) != nil {
+		return string(s)
+	}
+	return out
+}
+
+// head is what has to be known of an object to file it.
+type head struct {
+	APIVersion, Kind string
+	Metadata         struct {
+		Name, Namespace, UID string
+		CreationTimestamp    time.Time
+		OwnerReferences      []struct {
+			APIVersion, Kind, Name, UID string
+			Controller                  bool
+		}
+	}
+	node string
+}
+
+// readHead takes an object's head without decoding the rest.
+func readHead(raw []byte) (h head, err error) {
+	s := scanner{data: raw}
+	err = s.object(func(key string) (bool, error) {
+		switch key {
+		case "apiVersion", "kind":
+			v, err := s.value()
+			if key == "kind" {
+				h.Kind = unquote(v)
+			} else {
+				h.APIVersion = unquote(v)
+			}
+			return true, err
+		case "metadata":
+			return true, readMeta(&s, &h)
+		case "spec":
+			if s.pos < len(s.data) && s.data[s.pos] == '{' {
+				return true, s.object(func(key string) (bool, error) {
+					if key == "nodeName" {
+						v, err := s.value()
+						h.node = unquote(v)
+						return true, err
+					}
+					return true, nil
+				})
+			}
+		}
+		return true, nil
+	})
+	return h, err
+}
+
+func readMeta(s *scanner, h *head) error {
+	if s.pos >= len(s.data) || s.data[s.pos] != '{' {
+		return nil
+	}
+	m := &h.Metadata
+	return s.object(func(key string) (bool, error) {
+		switch key {
+		case "name", "namespace", "uid", "creationTimestamp", "ownerReferences":
+		default:
+			return true, nil
+		}
+		v, err := s.value()
+		if err != nil {
+			return false, err
+		}
+		switch key {
+		case "name":
+			m.Name = unquote(v)
+		case "namespace":
+			m.Namespace = unquote(v)
+		case "uid":
+			m.UID = unquote(v)
+		case "creationTimestamp":
+			m.CreationTimestamp, _ = time.Parse(time.RFC3339, unquote(v))
+		case "ownerReferences":
+			err = json.Unmarshal(v, &m.OwnerReferences)
+		}
+		return true, err
+	})
+}
+
+// owner is the reference of the owner that controls the object.
+func (h head) owner() record.Ref {
+	for _, o := range h.Metadata.OwnerReferences {
+		if o.Controller || len(h.Metadata.OwnerReferences) == 1 {
+			return record.Ref{Group: groupOf(o.APIVersion), Kind: o.Kind, Namespace: h.Metadata.Namespace, Name: o.Name, UID: o.UID}
+		}
+	}
+	return record.Ref{}
+}
+
+func groupOf(apiVersion string) string {
+	if i := bytes.IndexByte([]byte(apiVersion), '/'); i >= 0 {
+		return apiVersion[:i]
+	}
+	return ""
+}
+
+// withType puts apiVersion and kind into an item of a typed list, which has them
+// only once, at the list.
+func withType(raw []byte, apiVersion, kind string) []byte {
+	t, err := json.Marshal(struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+	}{apiVersion, kind})
+	if err != nil {
+		return raw
+	}
+	at := bytes.IndexByte(raw, '{') + 1
+	rest := bytes.TrimLeft(raw[at:], " \t\r\n")
+	t = t[:len(t)-1]
+	if len(rest) > 0 && rest[0] != '}' {
+		t = append(t, ',')
+	}
+	return append(t, rest...)
+}
+
+// withoutValues empties a Secret: its keys stay.
+func withoutValues(raw []byte) ([]byte, error) {
+	var o map[string]any
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return nil, err
+	}
+	keys := map[string]any{}
+	for _, field := range []string{"data", "stringData"} {
+		if m, ok := o[field].(map[string]any); ok {
+			for k := range m {
+				keys[k] = ""
+			}
+		}
+		delete(o, field)
+	}
+	if len(keys) > 0 {
+		o["data"] = keys
+	}
+	if m, ok := o["metadata"].(map[string]any); ok {
+		if a, ok := m["annotations"].(map[string]any); ok {
+			delete(a, "kubectl.kubernetes.io/last-applied-configuration")
+		}
+	}
+	return json.Marshal(o)
+}
