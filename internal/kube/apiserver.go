@@ -155,6 +155,7 @@ func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
 	generic := configuration.KubeAPIs.ControlPlane.Generic
 	generic.DisabledPostStartHooks.Insert(rbac.HookName)
 	generic.SkipOpenAPIInstallation = true
+	openapi.Narrow(configuration.ApiExtensions.GenericConfig)
 	chain, err := configuration.Complete()
 	if err != nil {
 		return fmt.Errorf("configure kube-apiserver: %w", err)
@@ -175,6 +176,7 @@ func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
 	if err := a.extend(host); err != nil {
 		return err
 	}
+	generic.OpenAPIV3Config.Definitions = nil // made again when asked for
 	openapi.Install(host, generic.OpenAPIConfig, generic.OpenAPIV3Config)
 	end = a.options.Stages.BeginDetail("API server: OpenAPI")
 	prepared, err := server.PrepareRun()
