@@ -1,0 +1,112 @@
+package facts
+
+import (
+	"regexp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+)
+
+// refusals are what the API server says when it does not let a pod be made.
+var refusals = []struct {
+	id   string
+	expr *regexp.Regexp
+	kind string // of the object that the first group names, if that is the culprit
+	text string
+}{
+	{"ServiceAccountMissing", regexp.MustCompile(`serviceaccount "([^"]+)" not found`), model.KindAccount,
+		"its pods run as the ServiceAccount %s, which does not exist"},
+	{"QuotaExceeded", regexp.MustCompile(`exceeded quota: ([^,\s]+)`), model.KindQuota, "the ResourceQuota %s of its namespace is used up"},
+	{"QuotaNeedsRequests", regexp.MustCompile(`failed quota: ([^:\s]+): must specify`), model.KindQuota,
+		"the ResourceQuota %s wants requests or limits that its pods do not state"},
+	{"LimitRangeViolated", regexp.MustCompile(`(?:maximum|minimum) \S+ usage per (?:Container|Pod)|max limit to request ratio`), "",
+		"its pods ask for what the namespace's LimitRange forbids"},
+	{"PodSecurityDenied", regexp.MustCompile(`violates PodSecurity "([^"]+)"`), "", "its pods do not keep to the namespace's pod security level %s"},
+	{"WebhookDown", regexp.MustCompile(`failed calling webhook "([^"]+)"`), "Webhook", "the admission webhook %s does not answer, and its policy is to refuse then"},
+	{"WebhookDenied", regexp.MustCompile(`admission webhook "([^"]+)" denied the request`), "", "the admission webhook %s refuses its pods"},
+	{"PriorityClassMissing", regexp.MustCompile(`no PriorityClass with name (\S+) was found`), "", "its pods name the PriorityClass %s, which does not exist"},
+	{"InvalidPodSpec", regexp.MustCompile(`is invalid: (.{3,120})`), "", "its pods are not valid: %s"},
+}
+
+// admission finds why pods are not made.
+func admission(m *model.Model, emit func(Fact)) {
+	for _, k := range m.EventObjects() {
+		for _, e := range m.Events(k) {
+			if !e.Warning || !strings.HasPrefix(e.Reason, "FailedCreate") && e.Reason != "ProvisioningFailed" && e.Reason != "ReplicaSetCreateError" {
+				continue
+			}
+			refused(m, k, e.Message, evidence("event", e.Reason+": "+e.Message, e.Last), e, emit)
+		}
+	}
+	for _, o := range m.Objects(model.KindReplicaSet) {
+		for _, c := range conditions(o) {
+			if c.Type == "ReplicaFailure" && c.Status == corev1.ConditionTrue && c.Message != "" {
+				e := &model.Event{First: c.Time, Last: m.Now}
+				refused(m, o.Key, c.Message, evidence("state", "condition ReplicaFailure: "+c.Message, c.Time), e, emit)
+			}
+		}
+	}
+}
+
+func refused(m *model.Model, k model.Key, message string, ev Evidence, e *model.Event, emit func(Fact)) {
+	for _, r := range refusals {
+		g := r.expr.FindStringSubmatch(message)
+		if g == nil {
+			continue
+		}
+		named := ""
+		if len(g) > 1 {
+			named = g[1]
+		}
+		f := Fact{ID: r.id, Object: k, Since: e.First, Still: recent(m, e), Evidence: []Evidence{ev}, Strength: 0.97}
+		w := eventOwner(m, k)
+		if w != nil {
+			f.Object = w.Key
+			if healthOf(w).fine() && len(w.Pods) > 0 {
+				f.Still, f.Gone = false, "all of its pods were made since"
+				f.Until = e.Last
+			} else if !healthOf(w).fine() {
+				f.Still = f.Still || len(w.Pods) == 0
+			}
+			if len(w.Pods) > 0 && healthOf(w).missing == 0 {
+				f.Still, f.Gone, f.Until = false, "its pods were made since", e.Last
+			}
+		}
+		f.Message = strings.Replace(r.text, "%s", named, 1)
+		if r.kind != "" {
+			named := model.Key{Kind: r.kind, Namespace: k.Namespace, Name: named}
+			if r.kind == "Webhook" {
+				named.Namespace = ""
+			}
+			if r.kind == model.KindQuota || r.kind == "Webhook" {
+				f.About = []model.Key{f.Object}
+				f.Object = named
+				f.Message = quotaText(r.id, named.Name, message)
+			} else {
+				f.About = []model.Key{named}
+				if m.Get(named) != nil {
+					f.Still, f.Gone = false, "it exists now"
+				}
+			}
+		}
+		emit(f)
+		return
+	}
+}
+
+var quotaParts = regexp.MustCompile(`requested: (.*), used: (.*), limited: (.*)$`)
+
+func quotaText(id, name, message string) string {
+	switch id {
+	case "QuotaExceeded":
+		if g := quotaParts.FindStringSubmatch(message); g != nil {
+			return "the ResourceQuota is used up: asked for " + g[1] + ", used " + g[2] + " of " + g[3]
+		}
+		return "the ResourceQuota is used up"
+	case "QuotaNeedsRequests":
+		return "the ResourceQuota wants requests or limits that pods do not state"
+	}
+	return "the admission webhook " + name + " does not answer, and its policy is to refuse then"
+}

@@ -1,0 +1,111 @@
+package facts
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+)
+
+// alertClasses say what an alert is about, by its name and text. The first row
+// that fits counts.
+var alertClasses = []struct {
+	id   string
+	expr *regexp.Regexp
+	text string
+}{
+	{"CPUThrottled", regexp.MustCompile(`(?i)throttl`), "its CPU limit holds it back"},
+	{"OOMAlert", regexp.MustCompile(`(?i)oom`), "it runs out of memory"},
+	{"Slow", regexp.MustCompile(`(?i)latency|slow|response.?time|duration|p9[059]|timeout`), "it answers slowly"},
+	{"RequestsFail", regexp.MustCompile(`(?i)error|5xx|fail(?:ure|ed|ing)|unavailable|\b50[0234]\b|unreachable|refused`), "requests to it fail"},
+	{"PacketLoss", regexp.MustCompile(`(?i)packet.?loss|retransmi|dropped packets|network.?(?:loss|error)`), "packets are lost"},
+	{"TrafficDrop", regexp.MustCompile(`(?i)throughput|traffic|rps|request.?rate|network drop|bandwidth`), "it gets and sends less than before"},
+	{"CPUHigh", regexp.MustCompile(`(?i)cpu|load`), "it uses much CPU"},
+	{"MemoryHigh", regexp.MustCompile(`(?i)mem(?:ory)?|heap|rss`), "it uses much memory"},
+	{"DiskHigh", regexp.MustCompile(`(?i)disk|inode|filesystem|volume`), "its disk fills"},
+	{"TargetDown", regexp.MustCompile(`(?i)down|absent|missing|not.?ready`), "it is not there"},
+}
+
+// alerts finds what monitoring says.
+func alerts(m *model.Model, emit func(Fact)) {
+	for _, a := range m.Alerts {
+		class := alertClass(a)
+		if class < 0 || !a.Ends.IsZero() && !m.Now.IsZero() && a.Ends.Before(m.Now) && m.Now.Sub(a.Ends).Minutes() > 10 {
+			continue
+		}
+		c := alertClasses[class]
+		if c.id == "CPUHigh" && a.Change < 0 || c.id == "MemoryHigh" && a.Change < 0 {
+			continue // less than before: it has less to do
+		}
+		for _, k := range alertObjects(m, a) {
+			f := Fact{ID: c.id, Object: k, Still: a.Ends.IsZero() || m.Now.IsZero() || a.Ends.After(m.Now), Since: a.Starts, Strength: 0.8, Size: a.Change,
+				Message:  c.text,
+				Evidence: []Evidence{evidence("alert", a.Name+": "+a.Text, a.Starts)}}
+			if a.Change != 0 && a.Change < 1e7 {
+				f.Message = fmt.Sprintf("%s (%+.0f %%)", c.text, a.Change)
+			}
+			if k.Kind == model.KindNode {
+				f.ID = "Node" + c.id
+			}
+			emit(f)
+		}
+	}
+}
+
+func alertClass(a model.Alert) int {
+	text := strings.ReplaceAll(a.Name, "_", " ") + " " + a.Text
+	for _, s := range []string{a.Name, text} {
+		for i, c := range alertClasses {
+			if c.expr.MatchString(s) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// objectLabels are the labels in which alerts name what they are about, the most
+// exact first.
+var objectLabels = []string{"deployment", "statefulset", "daemonset", "workload", "destination_workload", "service", "destination_service_name", "app", "job_name", "container", "pod"}
+
+func alertObjects(m *model.Model, a model.Alert) []model.Key {
+	ns := a.Labels["namespace"]
+	if w := eventOwner(m, a.Object); w != nil {
+		return []model.Key{w.Key}
+	}
+	if p := m.Pod(model.Key{Kind: model.KindPod, Namespace: ns, Name: a.Labels["pod"]}); p != nil {
+		return []model.Key{p.Workload.Key}
+	}
+	for _, l := range objectLabels {
+		v := a.Labels[l]
+		if v == "" {
+			continue
+		}
+		for _, w := range m.WorkloadsNamed(v) {
+			if ns == "" || w.Key.Namespace == ns {
+				return []model.Key{w.Key}
+			}
+		}
+		if s := m.Service(model.Key{Kind: model.KindService, Namespace: ns, Name: v}); s != nil {
+			if len(s.Workloads) == 1 {
+				return []model.Key{s.Workloads[0].Key}
+			}
+			return []model.Key{s.Key}
+		}
+	}
+	for _, l := range []string{"node", "instance", "kubernetes_node"} {
+		v, _, _ := strings.Cut(a.Labels[l], ":")
+		for _, n := range m.Nodes() {
+			if v != "" && n.Name == v {
+				return []model.Key{{Kind: model.KindNode, Name: v}}
+			}
+			for _, ip := range n.Status.Addresses {
+				if v != "" && ip.Address == v {
+					return []model.Key{{Kind: model.KindNode, Name: n.Name}}
+				}
+			}
+		}
+	}
+	return nil
+}

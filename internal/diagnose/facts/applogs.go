@@ -1,0 +1,227 @@
+package facts
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+)
+
+// applogs finds what applications say of their own failures.
+func applogs(m *model.Model, emit func(Fact)) {
+	for _, w := range m.Workloads() {
+		h := healthOf(w)
+		for _, l := range m.LogsOf(w) {
+			for _, hit := range l.Hits {
+				applog(m, w, h, hit, emit)
+			}
+		}
+	}
+}
+
+// own are the patterns that tell of the workload itself.
+var own = map[logline.ID]struct {
+	id, text string
+	strength float64
+}{
+	logline.DBAccessDenied:     {"CredentialsRejected", "its database rejects the user or password that it is given", 0.93},
+	logline.DBUnknown:          {"DatabaseMissing", "the database that it asks for does not exist", 0.85},
+	logline.AddressInUse:       {"PortConflict", "another process of its pod already has the port that it wants to listen on", 0.93},
+	logline.OutOfMemory:        {"AppOutOfMemory", "the app ran out of memory", 0.85},
+	logline.StackOverflow:      {"AppError", "the app calls itself without end (stack overflow)", 0.7},
+	logline.Fatal:              {"AppError", "the app ends with an error", 0.5},
+	logline.NoSpace:            {"VolumeFull", "the disk or volume that it writes to is full", 0.9},
+	logline.TooManyFiles:       {"TooManyFiles", "it has as many files and connections open as it may have", 0.8},
+	logline.ReadOnlyFiles:      {"ReadOnlyFiles", "it writes to a file system that is read-only", 0.8},
+	logline.SettingMissing:     {"SettingMissing", "a setting that it needs is missing", 0.75},
+	logline.CertificateExpired: {"CertificateExpired", "a certificate has expired", 0.9},
+	logline.CertificateUnknown: {"CertificateNotTrusted", "a certificate is not trusted", 0.75},
+	logline.Forbidden:          {"RBACDenied", "its ServiceAccount may not do what it asks the API server for", 0.8},
+	logline.ClockSkew:          {"ClockSkew", "clocks differ: what one machine signs another does not accept", 0.75},
+	logline.ExecFormat:         {"ImageArchMismatch", "its program is built for another processor architecture", 0.9},
+	logline.Unauthorized:       {"Unauthorized", "its requests are not accepted: credentials or tokens are wrong", 0.4},
+}
+
+// toward are the patterns that tell of another that it calls.
+var toward = map[logline.ID]string{
+	logline.NameResolution:    "cannot find the address of",
+	logline.ConnectionRefused: "is refused by",
+	logline.ConnectionTimeout: "gets no answer in time from",
+	logline.ConnectionReset:   "is cut off by",
+	logline.NoRoute:           "finds no way to",
+	logline.Unavailable:       "cannot reach",
+	logline.UpstreamError:     "gets errors from",
+	logline.TooManyRequests:   "is turned away by",
+	logline.TLSMismatch:       "speaks another protocol than",
+	logline.DBUnreachable:     "cannot reach its database",
+}
+
+func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit func(Fact)) {
+	ev := evidence("log", fmt.Sprintf("%s (%d times): %s", w.Key.Name, hit.Count, hit.Sample), hit.First)
+	f := Fact{Object: w.Key, Still: hit.Late() && (!hit.Previous || !h.fine() || h.restarts > 0), Since: hit.First, Evidence: []Evidence{ev}, Size: float64(hit.Count)}
+	if !f.Still {
+		f.Gone, f.Until = "the log goes on without it", hit.Last
+	}
+	if o, ok := own[hit.ID]; ok {
+		f.ID, f.Message, f.Strength = o.id, o.text, o.strength
+		if hit.Target != "" && hit.ID != logline.Fatal {
+			f.Message += " (" + hit.Target + ")"
+		}
+		emit(f)
+		return
+	}
+	switch hit.ID {
+	case logline.DBTooMany, logline.DBReadOnly:
+		databaseFact(m, w, hit, f, emit)
+	case logline.PermissionDenied:
+		f.ID, f.Message, f.Strength = "PermissionDenied", "it may not use "+hit.Target, 0.6
+		if v := volumeAt(w, hit.Target); v != "" {
+			f.ID, f.Strength = "VolumePermissionDenied", 0.93
+			f.Message = "it may not write to its volume " + v + " at " + hit.Target
+		}
+		emit(f)
+	default:
+		if verb, ok := toward[hit.ID]; ok {
+			callFact(m, w, hit, verb, f, emit)
+		}
+	}
+}
+
+// volumeAt is the volume that a path lies in.
+func volumeAt(w *model.Workload, path string) string {
+	spec := w.Spec()
+	if spec == nil || path == "" {
+		return ""
+	}
+	for i := range spec.Containers {
+		for _, v := range spec.Containers[i].VolumeMounts {
+			if strings.HasPrefix(path, v.MountPath) && !strings.HasPrefix(v.MountPath, "/var/run/secrets") {
+				return v.Name
+			}
+		}
+	}
+	return ""
+}
+
+// callFact tells that calls of w to another fail. The other is a Service, known
+// or missing, or a pod; where the line names none, only w is known.
+func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string, f Fact, emit func(Fact)) {
+	f.ID, f.Strength = "CallsFail", 0.8
+	hosts := hit.Addresses
+	if hit.ID == logline.NameResolution && hit.Target != "" {
+		f.ID = "NameNotResolved"
+		hosts = []logline.Address{{Host: strings.ToLower(hit.Target)}}
+	}
+	for _, a := range hosts {
+		e := m.Resolve(w.Key.Namespace, a.Host)
+		switch {
+		case e.Service != nil:
+			f.About = append(f.About, e.Service.Key)
+			for _, to := range e.Service.Workloads {
+				if to != w {
+					f.About = append(f.About, to.Key)
+				}
+			}
+		case e.Pod != nil && e.Pod.Workload != w:
+			f.About = append(f.About, e.Pod.Workload.Key)
+		case e.Name.Name != "" && hit.ID == logline.NameResolution:
+			f.About = append(f.About, e.Name)
+		default:
+			continue
+		}
+		f.Message = fmt.Sprintf("it %s %s", verb, a)
+		if e.Service != nil && a.Port != 0 && e.Service.Spec.ClusterIP != "None" && len(e.Service.Spec.Ports) > 0 && e.Service.Port(a.Port) == nil {
+			wrong := f
+			wrong.ID, wrong.Strength = "AddressWrongPort", 0.93
+			wrong.Message = fmt.Sprintf("it calls %s, but the Service has no such port", a)
+			emit(wrong)
+		}
+		break
+	}
+	if hit.ID == logline.DBUnreachable {
+		f.ID = "DatabaseUnreachable"
+		if len(f.About) == 0 {
+			for _, db := range databases(m, w) {
+				f.About = append(f.About, db)
+			}
+		}
+	}
+	if f.Message == "" {
+		f.Message = "it " + verb + " something that it calls"
+		if hit.ID == logline.DBUnreachable {
+			f.Message = "it cannot reach its database"
+		}
+		f.Strength = 0.5
+	}
+	emit(f)
+}
+
+// databasePorts are those that databases and brokers listen on.
+var databasePorts = map[int]bool{3306: true, 5432: true, 6379: true, 27017: true, 1433: true, 1521: true, 9042: true, 5672: true, 9092: true, 26257: true, 11211: true}
+
+// databases are the workloads and Services that w calls on ports of databases.
+func databases(m *model.Model, w *model.Workload) []model.Key {
+	var out []model.Key
+	for _, c := range m.Calls(w.Key) {
+		if databasePorts[c.Address.Port] || c.Service != nil && hasDatabasePort(c.Service) {
+			out = append(out, c.To)
+		}
+	}
+	return out
+}
+
+func hasDatabasePort(s *model.Service) bool {
+	for _, p := range s.Spec.Ports {
+		if databasePorts[int(p.Port)] {
+			return true
+		}
+	}
+	return false
+}
+
+// databaseFact is a fact of the database that w talks to.
+func databaseFact(m *model.Model, w *model.Workload, hit *model.LogHit, f Fact, emit func(Fact)) {
+	f.ID, f.Message, f.Strength = "DatabaseReadOnly", "the database takes no writes: it is read-only", 0.92
+	if hit.ID == logline.DBTooMany {
+		f.ID, f.Message = "TooManyConnections", "the database has as many connections as it may have"
+	}
+	f.About = []model.Key{w.Key}
+	var targets []model.Key
+	for _, a := range hit.Addresses {
+		for _, to := range m.Resolve(w.Key.Namespace, a.Host).Workloads() {
+			targets = append(targets, to.Key)
+		}
+	}
+	if len(targets) == 0 {
+		targets = databases(m, w)
+	}
+	if len(targets) == 0 {
+		targets = anyDatabase(m, w)
+	}
+	if len(targets) == 0 {
+		targets = []model.Key{w.Key}
+		f.Strength = 0.6
+	}
+	f.Object = targets[0]
+	emit(f)
+}
+
+// anyDatabase is the only workload of the namespace behind a database's port.
+func anyDatabase(m *model.Model, w *model.Workload) []model.Key {
+	var out []model.Key
+	for _, s := range m.Services() {
+		if s.Key.Namespace != w.Key.Namespace || !hasDatabasePort(s) {
+			continue
+		}
+		for _, to := range s.Workloads {
+			if len(out) == 0 || out[0] != to.Key {
+				out = append(out, to.Key)
+			}
+		}
+	}
+	if len(out) > 3 {
+		return nil
+	}
+	return out
+}

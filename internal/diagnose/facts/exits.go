@@ -1,0 +1,177 @@
+package facts
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+)
+
+// exits finds how containers ended.
+func exits(m *model.Model, emit func(Fact)) {
+	for _, w := range m.Workloads() {
+		for _, p := range w.Pods {
+			for _, c := range p.Statuses() {
+				if c.State.Terminated != nil {
+					ended(m, w, p, c, c.State.Terminated, emit)
+				} else if c.LastTerminationState.Terminated != nil {
+					ended(m, w, p, c, c.LastTerminationState.Terminated, emit)
+				}
+			}
+			for _, e := range m.Exits(p.Key) {
+				t := &corev1.ContainerStateTerminated{ExitCode: int32(e.Code), Signal: int32(e.Signal), Reason: e.Reason, Message: e.Message}
+				t.FinishedAt.Time = e.Time
+				ended(m, w, p, corev1.ContainerStatus{Name: e.Container, RestartCount: 1}, t, emit)
+			}
+			cores(m, w, p, emit)
+		}
+	}
+	for _, o := range m.OOMs() {
+		oom(m, o, emit)
+	}
+}
+
+// lasting says that a container's end still matters: it is down, or it has ended
+// again of late. One that came back at once and stayed is over.
+func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Time) (bool, string) {
+	ready, _ := p.Ready()
+	switch {
+	case c.State.Waiting != nil || c.State.Terminated != nil && c.State.Terminated.ExitCode != 0:
+		return true, ""
+	case !ready && !c.Ready:
+		return true, ""
+	case c.RestartCount >= 3 && !at.IsZero() && m.Now.Sub(at) < 15*time.Minute:
+		return true, ""
+	case !at.IsZero() && m.Now.Sub(at) < 3*time.Minute && c.State.Running == nil:
+		return true, ""
+	}
+	return false, "the container was started again and has run since"
+}
+
+func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerStatus, t *corev1.ContainerStateTerminated, emit func(Fact)) {
+	if t.ExitCode == 0 && t.Signal == 0 && t.Reason != "OOMKilled" {
+		if c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" && w.Key.Kind != model.KindJob {
+			emit(Fact{ID: "ExitsAtOnce", Object: w.Key, Still: true, Since: t.FinishedAt.Time, Pods: []model.Key{p.Key}, Strength: 0.8,
+				Message:  fmt.Sprintf("container %s ends with success and is started again, as if it were a task rather than a service", c.Name),
+				Evidence: []Evidence{evidence("exit", "exit code 0, then CrashLoopBackOff", t.FinishedAt.Time)}})
+		}
+		return
+	}
+	still, gone := lasting(m, p, c, t.FinishedAt.Time)
+	f := Fact{Object: w.Key, Still: still, Gone: gone, Since: earliest(t.FinishedAt.Time, firstEnd(m, p)), Pods: []model.Key{p.Key}, Size: float64(c.RestartCount)}
+	if !still {
+		f.Until = t.FinishedAt.Time
+	}
+	times := ""
+	if c.RestartCount > 1 {
+		times = fmt.Sprintf(", %d times", c.RestartCount)
+	}
+	sig := signalOf(t)
+	switch {
+	case t.Reason == "OOMKilled":
+		f.ID, f.Strength = "OOMKilled", 0.95
+		f.Message = fmt.Sprintf("container %s was killed for want of memory%s%s", c.Name, limitText(w, c.Name), times)
+	case t.ExitCode == 127 || t.ExitCode == 126 || t.Reason == "ContainerCannotRun" || t.Reason == "StartError":
+		f.ID, f.Strength = "CommandFails", 0.9
+		f.Message = fmt.Sprintf("container %s cannot be started: exit code %d %s", c.Name, t.ExitCode, clip(t.Message, 160))
+	case sig == syscall.SIGKILL || sig == syscall.SIGTERM:
+		f.ID, f.Strength = "Killed", 0.6
+		f.Message = fmt.Sprintf("container %s was ended from outside by %s%s", c.Name, signalName(sig), times)
+	case sig != 0:
+		f.ID, f.Strength = "CrashedBySignal", 0.93
+		f.Message = fmt.Sprintf("container %s crashed on %s%s", c.Name, signalName(sig), times)
+	default:
+		f.ID, f.Strength = "ContainerExited", 0.85
+		f.Message = fmt.Sprintf("container %s ended with exit code %d%s", c.Name, t.ExitCode, times)
+	}
+	f.Evidence = []Evidence{evidence("exit", fmt.Sprintf("pod %s: container %s, reason %s, exit code %d %s", p.Key.Name, c.Name, t.Reason, t.ExitCode, clip(t.Message, 200)), t.FinishedAt.Time)}
+	emit(f)
+}
+
+// firstEnd is when the first of the restarts was, as far as events say.
+func firstEnd(m *model.Model, p *model.Pod) time.Time {
+	for _, e := range m.Events(p.Key) {
+		if e.Reason == "BackOff" && e.Warning {
+			return e.First
+		}
+	}
+	return time.Time{}
+}
+
+func limitText(w *model.Workload, container string) string {
+	spec := w.Spec()
+	if spec == nil {
+		return ""
+	}
+	if c := model.Container(spec, container); c != nil {
+		if q, ok := c.Resources.Limits[corev1.ResourceMemory]; ok {
+			return " (its limit is " + q.String() + ")"
+		}
+	}
+	return ""
+}
+
+// signalOf is the signal that ended a container: shells and runtimes give it as
+// 128 and the signal's number.
+func signalOf(t *corev1.ContainerStateTerminated) syscall.Signal {
+	if t.Signal != 0 {
+		return syscall.Signal(t.Signal)
+	}
+	if t.ExitCode > 128 && t.ExitCode < 128+32 {
+		return syscall.Signal(t.ExitCode - 128)
+	}
+	return 0
+}
+
+func signalName(s syscall.Signal) string {
+	if n, ok := signalNames[s]; ok {
+		return n
+	}
+	return fmt.Sprintf("signal %d", int(s))
+}
+
+var signalNames = map[syscall.Signal]string{
+	1: "SIGHUP", 2: "SIGINT (interrupt)", 3: "SIGQUIT", 4: "SIGILL (illegal instruction)", 5: "SIGTRAP",
+	6: "SIGABRT (it aborted itself)", 7: "SIGBUS (bad memory access)", 8: "SIGFPE (arithmetic error)", 9: "SIGKILL",
+	11: "SIGSEGV (invalid memory access)", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS (forbidden system call)",
+}
+
+func cores(m *model.Model, w *model.Workload, p *model.Pod, emit func(Fact)) {
+	all := m.Cores(p.Key)
+	if len(all) == 0 {
+		return
+	}
+	c := all[0]
+	f := Fact{ID: "CrashedBySignal", Object: w.Key, Still: true, Since: c.Time, Pods: []model.Key{p.Key}, Strength: 0.97, Size: float64(len(all)),
+		Message: fmt.Sprintf("%s in container %s crashed on %s, %d times, and left core dumps", c.Executable, c.Container, signalName(syscall.Signal(c.Signal)), len(all))}
+	f.Evidence = append(f.Evidence, evidence("exit", "core dump: "+signalName(syscall.Signal(c.Signal))+", stack "+clip(fmt.Sprint(c.Stack), 300), c.Time))
+	emit(f)
+	bytes := int64(0)
+	for _, c := range all {
+		bytes += c.Bytes
+	}
+	if len(all) >= 3 {
+		emit(Fact{ID: "CoreStorm", Object: w.Key, Still: true, Since: all[0].Time, Pods: []model.Key{p.Key}, Size: float64(bytes),
+			Message:  fmt.Sprintf("%d core dumps of together %d MB", len(all), bytes>>20),
+			Evidence: []Evidence{evidence("exit", fmt.Sprintf("%d core dumps by pod %s", len(all), p.Key.Name), all[0].Time)}})
+	}
+}
+
+func oom(m *model.Model, o model.OOM, emit func(Fact)) {
+	if o.Cgroup == "" && o.Node != "" {
+		f := Fact{ID: "NodeOutOfMemory", Object: model.Key{Kind: model.KindNode, Name: o.Node}, Still: true, Since: o.Time, Strength: 0.95,
+			Message:  fmt.Sprintf("the node's memory ran out; the kernel killed %s", o.Executable),
+			Evidence: []Evidence{evidence("exit", "kernel: out of memory on the node, killed "+o.Executable, o.Time)}}
+		emit(f)
+	}
+	p := m.Pod(o.Object)
+	if p == nil {
+		return
+	}
+	emit(Fact{ID: "OOMKilled", Object: p.Workload.Key, Still: true, Since: o.Time, Pods: []model.Key{p.Key}, Strength: 0.96,
+		Message:  fmt.Sprintf("container %s was killed for want of memory%s", o.Container, limitText(p.Workload, o.Container)),
+		Evidence: []Evidence{evidence("exit", "kernel: killed "+o.Executable+" in cgroup "+o.Cgroup, o.Time)}})
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
+)
+
+// maxCandidates is as many as are told.
+const maxCandidates = 5
+
+// confide gives each candidate its confidence, made of named evidence: weights
+// add up as logarithms of odds. They were set so that the verdicts of a
+// confidence are right about as often as it says (bench/diagnose prints the
+// table).
+func (g *Graph) confide(in *Incident) {
+	if len(in.Candidates) > maxCandidates {
+		in.Candidates = in.Candidates[:maxCandidates]
+	}
+	for n := range in.Candidates {
+		c := &in.Candidates[n]
+		f := &g.Facts[c.Fact]
+		c.Evidence = slices.Clone(f.Evidence)
+		total := 0.0
+		add := func(kind, message string, w float64) {
+			total += w
+			c.Evidence = append(c.Evidence, facts.Evidence{Kind: kind, Message: message, Weight: round(w)})
+		}
+		k := facts.Kinds[f.ID]
+		add("state", "as observed, this can be a first cause", logit(k.Cause*f.Strength))
+		share := c.harm / in.harm
+		add("reach", fmt.Sprintf("it explains %.0f %% of the symptoms", 100*share), 2.2*(share-0.6))
+		if g.ordered(c) {
+			add("time", "it began before what it explains", 0.4)
+		}
+		if n == 0 && len(in.Candidates) > 1 {
+			other := in.Candidates[1].Score / c.Score
+			add("rivals", fmt.Sprintf("the next candidate, %s of %s, scores %.0f %% of it", g.Facts[in.Candidates[1].Fact].ID, g.Facts[in.Candidates[1].Fact].Object, 100*other), -2*math.Max(0, other-0.4))
+		} else if n > 0 {
+			add("rivals", "another candidate is likelier", -1-2*(1-c.Score/in.Candidates[0].Score))
+		}
+		c.Confidence = math.Round(100*clamp(1/(1+math.Exp(-total)))) / 100
+	}
+}
+
+func (g *Graph) ordered(c *Candidate) bool {
+	return slices.ContainsFunc(g.out[c.Fact], func(n int) bool { return g.Edges[n].Ordered })
+}
+
+func clamp(p float64) float64 { return min(0.98, max(0.02, p)) }
+
+func logit(p float64) float64 {
+	p = min(0.97, max(0.03, p))
+	return math.Log(p / (1 - p))
+}
+
+func round(v float64) float64 { return math.Round(100*v) / 100 }
+
+// refuse finds what looks like a cause and is not: facts that ended before, and
+// facts that another explains.
+func (g *Graph) refuse(all []*Incident) {
+	for _, in := range all {
+		if len(in.Candidates) == 0 {
+			continue
+		}
+		first := in.Candidates[0]
+		for _, i := range in.Facts {
+			if i == first.Fact || len(in.RuledOut) >= 8 || facts.Kinds[g.Facts[i].ID].Cause < 0.15 {
+				continue
+			}
+			if first.reach[i] {
+				in.RuledOut = append(in.RuledOut, Refusal{i, "it is a consequence"})
+			}
+		}
+		for i := range g.Facts {
+			f := &g.Facts[i]
+			if !f.Still && facts.Kinds[f.ID].Cause >= 0.5 && len(in.RuledOut) < 12 {
+				why := f.Gone
+				if why == "" {
+					why = "it ended"
+				}
+				in.RuledOut = append(in.RuledOut, Refusal{i, "it is over: " + why})
+			}
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package model
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Pod is a pod with what surrounds it.
+type Pod struct {
+	*corev1.Pod
+	Object   *Object
+	Key      Key
+	Workload *Workload
+}
+
+// Shown says whether the pod's spec is known.
+func (p *Pod) Shown() bool { return p.Object.Shown() }
+
+// Since is when the pod was created or, if that is not known, when it started.
+func (p *Pod) Since() time.Time {
+	if t := p.CreationTimestamp.Time; !t.IsZero() {
+		return t
+	}
+	if p.Status.StartTime != nil {
+		return p.Status.StartTime.Time
+	}
+	return p.Object.First
+}
+
+// Ready says whether the pod is ready; known is false if nothing shows it.
+func (p *Pod) Ready() (ready, known bool) {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue, c.Status != corev1.ConditionUnknown
+		}
+	}
+	if len(p.Status.ContainerStatuses) > 0 {
+		for _, c := range p.Status.ContainerStatuses {
+			if !c.Ready {
+				return false, true
+			}
+		}
+		return true, true
+	}
+	return false, p.Status.Phase == corev1.PodPending
+}
+
+// Ended says that the pod has run to its end.
+func (p *Pod) Ended() bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// Condition is a condition of the pod, or nil.
+func (p *Pod) Condition(t corev1.PodConditionType) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == t {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// Statuses are those of all containers, the initial ones first.
+func (p *Pod) Statuses() []corev1.ContainerStatus {
+	if len(p.Status.InitContainerStatuses) == 0 {
+		return p.Status.ContainerStatuses
+	}
+	return append(append([]corev1.ContainerStatus{}, p.Status.InitContainerStatuses...), p.Status.ContainerStatuses...)
+}
+
+// Container is the container of that name, or nil.
+func Container(spec *corev1.PodSpec, name string) *corev1.Container {
+	for i := range spec.Containers {
+		if spec.Containers[i].Name == name {
+			return &spec.Containers[i]
+		}
+	}
+	for i := range spec.InitContainers {
+		if spec.InitContainers[i].Name == name {
+			return &spec.InitContainers[i]
+		}
+	}
+	return nil
+}
+
+// Workload is what people deploy: the topmost controller of pods, or a pod that
+// has none.
+type Workload struct {
+	Key    Key
+	Object *Object // nil if only its pods are known
+	// Replicas is how many pods it should have; nil if that is not known.
+	Replicas *int32
+	Ready    int32
+	// Template is nil if it is not known; then the pods show what they are.
+	Template *corev1.PodTemplateSpec
+	Selector map[string]string
+	Pods     []*Pod
+	// Sets are its ReplicaSets or Jobs.
+	Sets []Key
+}
+
+// Spec is the pods' spec as the workload has it, else as a pod has it, else nil.
+func (w *Workload) Spec() *corev1.PodSpec {
+	if w.Template != nil && len(w.Template.Spec.Containers) > 0 && (w.Object == nil || w.Object.Shown()) {
+		return &w.Template.Spec
+	}
+	for _, p := range w.Pods {
+		if p.Shown() && len(p.Spec.Containers) > 0 {
+			return &p.Spec
+		}
+	}
+	if w.Template != nil && len(w.Template.Spec.Containers) > 0 {
+		return &w.Template.Spec
+	}
+	return nil
+}
+
+// Labels are those of its pods.
+func (w *Workload) Labels() map[string]string {
+	if w.Template != nil && len(w.Template.Labels) > 0 {
+		return w.Template.Labels
+	}
+	if len(w.Pods) > 0 {
+		return w.Pods[0].Labels
+	}
+	return w.Selector
+}
+
+// Namespace is the workload's.
+func (w *Workload) Namespace() string { return w.Key.Namespace }
+
+var generated = regexp.MustCompile(`^(.+)-[a-z0-9]{5}$`)
+var hashed = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}$`)
+
+// stem is a name without the parts that controllers add to it.
+func stem(pod string) string {
+	if m := generated.FindStringSubmatch(pod); m != nil {
+		if h := hashed.FindStringSubmatch(m[1]); h != nil {
+			return h[1]
+		}
+		return m[1]
+	}
+	if i := strings.LastIndexByte(pod, '-'); i > 0 && strings.Trim(pod[i+1:], "0123456789") == "" {
+		return pod[:i]
+	}
+	return pod
+}

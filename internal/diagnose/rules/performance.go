@@ -1,0 +1,33 @@
+package rules
+
+// performance is how slowness spreads.
+var performance = []Row{
+	{Cause: "CPUThrottled CPUHigh MemoryHigh MemoryNearLimit OOMKilled NetworkSlow PacketLoss TooManyConnections OOMAlert DiskHigh TooManyFiles",
+		Effect: "Slow", Relation: Same,
+		Sentence: "{effect} is slow by itself",
+		Why:      "it lacks what it needs to answer", Source: "https://sre.google/sre-book/monitoring-distributed-systems/"},
+	{Cause: "CPUThrottled CPUHigh",
+		Effect: "LivenessProbeFails ReadinessProbeFails", Relation: Same,
+		Sentence: "{effect} has no time to answer its checks",
+		Why:      "the probe times out", Source: docs + "concepts/configuration/liveness-readiness-startup-probes/"},
+	{Cause: "Slow CPUThrottled CPUHigh NetworkSlow PacketLoss OOMKilled",
+		Effect: "Slow RequestsFail CallsFail TrafficDrop", Relation: Calls,
+		Sentence: "{effect} waits for {cause}",
+		Why:      "the caller's time includes the callee's", Source: "https://sre.google/sre-book/addressing-cascading-failures/"},
+	{Cause: "NetworkSlow PacketLoss CPUThrottled CPUHigh Slow",
+		Effect: "TrafficDrop RequestsFail", Relation: Same,
+		Sentence: "{effect} gets less done",
+		Why:      "who answers slowly serves fewer", Source: "https://sre.google/sre-book/monitoring-distributed-systems/"},
+	{Cause: "NodeNetworkSlow NodePacketLoss",
+		Effect: "NetworkSlow PacketLoss Slow", Relation: RunsOn,
+		Sentence: "{effect} runs on {cause}, whose network is slow",
+		Why:      "all pods of a node share its network", Source: docs + "concepts/cluster-administration/networking/"},
+	{Cause: "MemoryHigh MemoryNearLimit",
+		Effect: "AppOutOfMemory OOMAlert", Relation: Same,
+		Sentence: "the memory of {effect} grows to its limit",
+		Why:      "a leak goes on until it is stopped", Source: docs + "tasks/configure-pod-container/assign-memory-resource/"},
+	{Cause: "CPUThrottled",
+		Effect: "CPUHigh", Relation: Same,
+		Sentence: "{effect} uses all of the CPU that its limit gives",
+		Why:      "the quota is used up", Source: docs + "concepts/configuration/manage-resources-containers/"},
+}

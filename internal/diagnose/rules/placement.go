@@ -1,0 +1,33 @@
+package rules
+
+// placement is why pods are on no node.
+var placement = []Row{
+	{Cause: "NodeSelectorMismatch NodeAffinityMismatch TaintNotTolerated InsufficientCPU InsufficientMemory InsufficientResource TooManyPods AntiAffinityConflict AffinityUnsatisfied TopologySpreadUnsatisfied HostPortTaken VolumeNodeConflict VolumeUnbound ClaimMissing OnlyIllNodesLeft NodeCordoned",
+		Effect: "PodsPending", Relation: Same,
+		Sentence: "the pods of {effect} wait: no node does",
+		Why:      "the scheduler filters nodes; if none is left, the pod stays Pending", Source: docs + "concepts/scheduling-eviction/kube-scheduler/"},
+	{Cause: "ClaimMissing",
+		Effect: "PodsNotReady", Relation: Same,
+		Sentence: "the pods of {effect} wait for a claim that does not exist",
+		Why:      "the kubelet mounts a pod's volumes before it starts it", Source: docs + "concepts/storage/persistent-volumes/"},
+	{Cause: "SchedulerDown",
+		Effect: "PodsPending", Relation: Names,
+		Sentence: "nobody gives the pods of {effect} a node",
+		Why:      "only the scheduler sets nodeName", Source: docs + "concepts/scheduling-eviction/kube-scheduler/"},
+	{Cause: "ClaimPending",
+		Effect: "VolumeUnbound PodsPending", Relation: Uses,
+		Sentence: "the pods of {effect} wait for their claim {cause}",
+		Why:      "the scheduler waits until the claims of a pod are bound", Source: docs + "concepts/storage/persistent-volumes/#binding"},
+	{Cause: "NodeNotReady KubeletDown RuntimeDown",
+		Effect: "OnlyIllNodesLeft", Relation: Cluster,
+		Sentence: "{cause} is out, so fewer nodes are left",
+		Why:      "nodes that are not ready get taints", Source: docs + "concepts/scheduling-eviction/taint-and-toleration/"},
+	{Cause: "PodPreempted",
+		Effect: "PodsPending PodsMissing", Relation: Same,
+		Sentence: "the pods of {effect} had to go for others and find no new place",
+		Why:      "the scheduler evicts pods of lower priority", Source: docs + "concepts/scheduling-eviction/pod-priority-preemption/"},
+	{Cause: "ScalerFeedsFailure",
+		Effect: "InsufficientCPU InsufficientMemory TooManyPods", Relation: Cluster,
+		Sentence: "{cause} makes more pods of what fails, and they take the room",
+		Why:      "the autoscaler counts load, not success", Source: docs + "concepts/workloads/autoscaling/horizontal-pod-autoscale/"},
+}

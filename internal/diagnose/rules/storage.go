@@ -1,0 +1,25 @@
+package rules
+
+// storage is why volumes do not come.
+var storage = []Row{
+	{Cause: "StorageClassMissing ProvisioningFails VolumeTooSmall AccessModeMismatch VolumeClassMismatch VolumeSelectorMismatch VolumeBoundElsewhere NoVolume",
+		Effect: "ClaimPending", Relation: Same,
+		Sentence: "the claim {effect} finds no volume that fits",
+		Why:      "class, size, access modes and selector must all fit", Source: docs + "concepts/storage/persistent-volumes/#binding"},
+	{Cause: "QuotaExceeded QuotaFull",
+		Effect: "ClaimPending", Relation: Namespace,
+		Sentence: "{effect} gets no volume: the quota is used up",
+		Why:      "requests.storage is counted by quota", Source: docs + "concepts/policy/resource-quotas/"},
+	{Cause: "NodeNotReady",
+		Effect: "VolumeAttachedElsewhere", Relation: Cluster,
+		Sentence: "the volume is held by {cause}, which does not answer",
+		Why:      "only the node's kubelet or six minutes free it", Source: docs + "concepts/cluster-administration/node-shutdown/#non-graceful-node-shutdown"},
+	{Cause: "VolumeFull",
+		Effect: "ContainerExited CrashLoop DatabaseReadOnly DatabaseUnreachable", Relation: Same,
+		Sentence: "{effect} cannot write",
+		Why:      "databases stop or turn read-only on a full disk", Source: docs + "concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims"},
+	{Cause: "ClaimPending",
+		Effect: "PodsNotReady", Relation: Uses,
+		Sentence: "the pods of {effect} wait for their claim {cause}",
+		Why:      "a pod starts with all its volumes or not at all", Source: docs + "concepts/storage/persistent-volumes/"},
+}
