@@ -302,6 +302,7 @@ func (a *assembler) count() {
 		r.Damage = append(r.Damage, f.damage...)
 		r.Unread = append(r.Unread, f.unread...)
 		r.Empty += f.empty
+		r.Refused += f.refused
 	}
 	r.sort()
 }

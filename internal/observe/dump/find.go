@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"sync"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
@@ -32,8 +31,8 @@ type find struct {
 	damage []Damage
 	// unread are outputs in the piece that nothing was made of.
 	unread []string
-	empty  int // outputs without text
-	mu     sync.Mutex
+	// empty counts outputs without text, refused logs that kubectl did not give.
+	empty, refused int
 }
 
 // fullObject is an object in JSON.
@@ -86,6 +85,23 @@ type logFind struct {
 
 func (f *find) damaged(line int, format string, what error) {
 	f.damage = append(f.damage, Damage{Piece: f.piece, Line: line, What: format + ": " + what.Error()})
+}
+
+// join adds what another part of the same piece had.
+func (f *find) join(p *find) {
+	f.full = append(f.full, p.full...)
+	f.prints = append(f.prints, p.prints...)
+	f.listings = append(f.listings, p.listings...)
+	f.absences = append(f.absences, p.absences...)
+	f.logs = append(f.logs, p.logs...)
+	f.alerts = append(f.alerts, p.alerts...)
+	f.audits = append(f.audits, p.audits...)
+	f.dates = append(f.dates, p.dates...)
+	f.damage = append(f.damage, p.damage...)
+	f.unread = append(f.unread, p.unread...)
+	f.empty += p.empty
+	f.refused += p.refused
+	f.see(p.newest)
 }
 
 // see notes a time that was past when the piece was made.

@@ -3,21 +3,41 @@ package dump
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
-// unquote is the text of a JSON string.
+// unquote is the text of a JSON string, which is mostly long and has few escapes.
 func unquote(s []byte) string {
-	if bytes.IndexByte(s, '\\') < 0 && len(s) >= 2 {
-		return string(s[1 : len(s)-1])
-	}
-	var out string
-	if json.Unmarshal(s, &out) != nil {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
 		return string(s)
 	}
-	return out
+	body := s[1 : len(s)-1]
+	at := bytes.IndexByte(body, '\\')
+	if at < 0 {
+		return string(body)
+	}
+	var out strings.Builder
+	out.Grow(len(body))
+	for at >= 0 && at+1 < len(body) {
+		out.Write(body[:at])
+		i := strings.IndexByte(`nt"\/rbf`, body[at+1])
+		if i < 0 {
+			// \u and what is not valid is for the library.
+			var text string
+			if json.Unmarshal(s, &text) != nil {
+				return string(body)
+			}
+			return text
+		}
+		out.WriteByte("\n\t\"\\/\r\b\f"[i])
+		body = body[at+2:]
+		at = bytes.IndexByte(body, '\\')
+	}
+	out.Write(body)
+	return out.String()
 }
 
 // head is what has to be known of an object to file it.
@@ -108,10 +128,11 @@ func (h head) owner() record.Ref {
 }
 
 func groupOf(apiVersion string) string {
-	if i := bytes.IndexByte([]byte(apiVersion), '/'); i >= 0 {
-		return apiVersion[:i]
+	group, _, ok := strings.Cut(apiVersion, "/")
+	if !ok {
+		return ""
 	}
-	return ""
+	return group
 }
 
 // withType puts apiVersion and kind into an item of a typed list, which has them

@@ -135,7 +135,7 @@ func (f *find) addLog(l logFind) {
 	if len(l.lines) <= 3 {
 		for _, line := range l.lines {
 			if strings.Contains(line, "Error from server (") && !strings.Contains(line, `"`+"level") {
-				f.unread = append(f.unread, l.source+": "+line)
+				f.refused++
 				return
 			}
 		}

@@ -3,6 +3,14 @@ package dump
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
@@ -33,87 +41,94 @@ func (s *state) whole() (json.RawMessage, record.Detail, error) {
 	if s.full != nil {
 		return s.full.raw, record.Full, nil
 	}
-	best := s.views[0].Detail
-	var merged any
-	for want := 1; want <= 2; want++ {
-		for _, v := range s.views {
-			if rank(v.Detail) != want {
-				continue
-			}
-			if rank(v.Detail) < rank(best) {
-				best = v.Detail
-			}
-			raw, err := json.Marshal(v.Object)
-			if err != nil {
-				return nil, "", fmt.Errorf("encoding %s: %w", s.ref, err)
-			}
-			if len(s.views) == 1 {
-				return raw, v.Detail, nil
-			}
-			var m any
-			if err := json.Unmarshal(raw, &m); err != nil {
-				return nil, "", fmt.Errorf("merging %s: %w", s.ref, err)
-			}
-			merged = underlay(merged, m)
+	sort.SliceStable(s.views, func(i, j int) bool { return rank(s.views[i].Detail) < rank(s.views[j].Detail) })
+	top := s.views[0]
+	for _, v := range s.views[1:] {
+		a, b := reflect.ValueOf(top.Object), reflect.ValueOf(v.Object)
+		if a.Type() == b.Type() {
+			underlay(a.Elem(), b.Elem())
 		}
 	}
-	raw, err := json.Marshal(merged)
-	return raw, best, err
+	raw, err := json.Marshal(top.Object)
+	if err != nil {
+		return nil, "", fmt.Errorf("encoding %s: %w", s.ref, err)
+	}
+	return raw, top.Detail, nil
 }
 
-// underlay fills what is missing in top from below. Lists of top stay, unless
-// they are empty: their items cannot be told apart by position.
-func underlay(top, below any) any {
-	switch t := top.(type) {
-	case nil:
-		return below
-	case map[string]any:
-		b, ok := below.(map[string]any)
-		if !ok {
-			return top
-		}
-		for k, v := range b {
-			t[k] = underlay(t[k], v)
-		}
-		return t
-	case []any:
-		b, ok := below.([]any)
-		if len(t) == 0 {
-			return below
-		}
-		if ok {
-			return underlayNamed(t, b)
-		}
-	case string:
-		if t == "" {
-			return below
-		}
+// underlay fills what top does not have from below. Of lists in both, the items
+// that have the same name or type are filled; others stay apart.
+func underlay(top, below reflect.Value) {
+	if below.IsZero() {
+		return
 	}
-	return top
+	if top.IsZero() {
+		top.Set(below)
+		return
+	}
+	switch top.Kind() {
+	case reflect.Struct:
+		if leaf(top.Type()) {
+			return
+		}
+		for i := range top.NumField() {
+			if top.Field(i).CanSet() {
+				underlay(top.Field(i), below.Field(i))
+			}
+		}
+	case reflect.Pointer:
+		underlay(top.Elem(), below.Elem())
+	case reflect.Map:
+		for _, k := range below.MapKeys() {
+			if !top.MapIndex(k).IsValid() {
+				top.SetMapIndex(k, below.MapIndex(k))
+			}
+		}
+	case reflect.Slice:
+		if top.Len() == 0 {
+			top.Set(below)
+			return
+		}
+		underlayItems(top, below)
+	}
 }
 
-// underlayNamed fills items that have the same name or type in both lists.
-func underlayNamed(top, below []any) []any {
-	key := func(v any) string {
-		m, _ := v.(map[string]any)
-		for _, k := range []string{"name", "type", "port"} {
-			switch s := m[k].(type) {
-			case string:
-				if s != "" {
-					return s
-				}
-			case float64:
-				return fmt.Sprint(s)
-			}
-		}
-		return ""
+// leaf are structs that are one value.
+func leaf(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.MicroTime](), reflect.TypeFor[resource.Quantity](),
+		reflect.TypeFor[intstr.IntOrString](), reflect.TypeFor[corev1.ContainerState]():
+		return true
 	}
-	for i, t := range top {
-		for _, b := range below {
-			if k := key(t); k != "" && k == key(b) {
-				top[i] = underlay(t, b)
+	return false
+}
+
+func underlayItems(top, below reflect.Value) {
+	if top.Type().Elem().Kind() != reflect.Struct {
+		return
+	}
+	for i := range top.Len() {
+		for j := range below.Len() {
+			if k := itemKey(top.Index(i)); k != "" && k == itemKey(below.Index(j)) {
+				underlay(top.Index(i), below.Index(j))
 			}
 		}
 	}
-	return top
+}
+
+// itemKey is what tells the items of a list apart.
+func itemKey(v reflect.Value) string {
+	for _, name := range []string{"Name", "Type", "Port"} {
+		f := v.FieldByName(name)
+		if !f.IsValid() || f.IsZero() {
+			continue
+		}
+		switch f.Kind() {
+		case reflect.String:
+			return f.String()
+		case reflect.Int32:
+			return strconv.FormatInt(f.Int(), 10)
+		}
+	}
+	return ""
 }

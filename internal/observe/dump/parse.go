@@ -49,6 +49,7 @@ func (r reader) parse(p piece) *find {
 
 // commands reads {"kubectl get pods": "NAME …"} and [{"command": …, "output": …}].
 func (r reader) commands(f *find, data []byte) {
+	var all []typed
 	s := scanner{data: data}
 	s.space()
 	if s.pos < len(data) && data[s.pos] == '[' {
@@ -57,8 +58,9 @@ func (r reader) commands(f *find, data []byte) {
 			f.damaged(0, "reading commands", err)
 		}
 		for _, c := range list {
-			r.output(f, parseCommand(c.Command, r.names), c.Output, 0)
+			all = append(all, typed{command: c.Command, output: c.Output})
 		}
+		r.outputs(f, all)
 		return
 	}
 	err := s.object(func(key string) (bool, error) {
@@ -66,25 +68,38 @@ func (r reader) commands(f *find, data []byte) {
 		if err != nil {
 			return false, err
 		}
-		var out string
-		if v[0] == '"' {
-			out = unquote(v)
-		} else if v[0] == '{' || v[0] == '[' {
-			out = string(v)
-		}
-		r.output(f, parseCommand(key, r.names), out, 0)
+		all = append(all, typed{command: key, raw: v})
 		return true, nil
 	})
 	if err != nil {
 		f.damaged(0, "reading commands", err)
 	}
+	r.outputs(f, all)
+}
+
+// outputs reads what several commands printed, on all cores.
+func (r reader) outputs(f *find, all []typed) {
+	parts := make([]*find, len(all))
+	each(len(all), func(i int) {
+		t := all[i]
+		switch {
+		case len(t.raw) == 0:
+		case t.raw[0] == '"':
+			t.output = unquote(t.raw)
+		case t.raw[0] == '{' || t.raw[0] == '[':
+			t.output = string(t.raw)
+		}
+		parts[i] = &find{piece: f.piece, time: f.time}
+		r.output(parts[i], parseCommand(t.command, r.names), t.output, t.line)
+	})
+	for _, p := range parts {
+		f.join(p)
+	}
 }
 
 // terminal reads a terminal log.
 func (r reader) terminal(f *find, text string) {
-	for _, t := range splitTerminal(text) {
-		r.output(f, parseCommand(t.command, r.names), t.output, t.line)
-	}
+	r.outputs(f, splitTerminal(text))
 }
 
 // dateLine is the output of date, in its usual forms.

@@ -59,8 +59,11 @@ type Report struct {
 	// Unread are outputs and files that nothing was made of.
 	Unread []string `json:"unread,omitempty"`
 	// Empty counts outputs without any text, which were read as "none".
-	Empty  int      `json:"empty,omitempty"`
-	Damage []Damage `json:"damage,omitempty"`
+	Empty int `json:"empty,omitempty"`
+	// Refused counts logs that kubectl answered with an error, mostly because
+	// there was no container before.
+	Refused int      `json:"refused,omitempty"`
+	Damage  []Damage `json:"damage,omitempty"`
 }
 
 func (r *Report) sort() {

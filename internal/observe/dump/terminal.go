@@ -45,7 +45,8 @@ func hasPrompt(s string) bool {
 type typed struct {
 	command string
 	output  string
-	line    int // of the output's first line, from 0
+	raw     []byte // the output as JSON, in place of output
+	line    int    // of the output's first line, from 0
 }
 
 // splitTerminal parts a terminal log at its prompts. What stands before the

@@ -50,7 +50,14 @@ func Parse(text string, scope Scope, names *resource.Names) (views []*view.View,
 
 func objectStarts(lines []string) []int {
 	var starts []int
-	for i, l := range lines {
+	secret := false
+	for i := 0; i < len(lines); i++ {
+		l := lines[i]
+		secret = secret || strings.HasPrefix(l, "Type:")
+		if strings.TrimRight(l, " \r") == "Data" && i+1 < len(lines) && strings.HasPrefix(lines[i+1], "====") && !secret {
+			i = skipData(lines, i)
+			continue
+		}
 		if !strings.HasPrefix(l, "Name:") {
 			continue
 		}
@@ -59,9 +66,26 @@ func objectStarts(lines []string) []int {
 		}
 		if startsObject(l, lines[i+1:min(len(lines), i+9)]) {
 			starts = append(starts, i)
+			secret = false
 		}
 	}
 	return starts
+}
+
+// skipData is the last line of a ConfigMap's data, which may hold a text that
+// looks like an object's description.
+func skipData(lines []string, at int) int {
+	events := at
+	for i := at; i < len(lines); i++ {
+		if strings.TrimRight(lines[i], " \r") == "BinaryData" && i+1 < len(lines) && strings.HasPrefix(lines[i+1], "====") {
+			return i
+		}
+		if events == at && strings.HasPrefix(lines[i], "Events:") {
+			events = i
+		}
+	}
+	// Before 1.23 there was no section of binary data.
+	return events
 }
 
 // startsObject tells an object's first line: a name, and soon after it one of

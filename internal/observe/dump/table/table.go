@@ -33,6 +33,9 @@ type Table struct {
 
 // Is tells whether a line is the header of a table of kubectl.
 func Is(line string) bool {
+	if !strings.HasPrefix(line, "NAME") && !strings.HasPrefix(line, "LAST") {
+		return false
+	}
 	c := view.ParseColumns(line)
 	n := c.Names()
 	if len(n) < 2 || !upper(line) {

@@ -91,7 +91,8 @@ func Int32Ptr(s string) *int32 {
 
 // Quantity reads a quantity.
 func Quantity(s string) (resource.Quantity, bool) {
-	if None(s) || len(s) > 64 {
+	// The library reads a lone sign, kubectl's word for no value, as zero.
+	if None(s) || len(s) > 64 || !strings.ContainsAny(s, "0123456789") {
 		return resource.Quantity{}, false
 	}
 	q, err := resource.ParseQuantity(strings.TrimSpace(s))
