@@ -136,7 +136,7 @@ func (j *Journal) openSegmentCursor(s *segment, q *query, cache *blockCache) (*c
 }
 
 func (j *Journal) readBlock(f io.ReaderAt, info blockInfo) (*block.Block, error) {
-	raw, err := j.codec.readFrame(f, info.At, info.Length)
+	raw, err := j.codec.readFrame(f, info.At, int(info.Length))
 	if err != nil {
 		return nil, err
 	}

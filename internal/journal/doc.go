@@ -12,6 +12,8 @@
 // find: it lies in one or two blocks of each segment. Readers merge segments and
 // memory by time, and never block the writer.
 //
-// The rule: what Sync has returned for is kept, whatever ends the process; what
-// could not be kept is counted, reported and, once possible, itself recorded.
+// A Thinner in front summarises what a flood repeats or what there is no room for.
+//
+// The rule: what Sync has returned for is kept, whatever ends the process. What
+// is not taken is an error, and a Thinner records the gap once it can.
 package journal

@@ -33,7 +33,6 @@ type Journal struct {
 	synced   uint64 // of them, safe on disk
 	wantSync bool
 	moved    chan struct{} // closed and replaced whenever synced or health changes
-	lost     loss
 	// logHealth and sealHealth are why the log and segments cannot be written.
 	logHealth, sealHealth error
 	segments              []*segment // oldest first
@@ -50,9 +49,10 @@ type Stats struct {
 	Bytes    int64 // on disk
 	Segments int
 	Queued   int
-	// Written, Lost and Removed count records since the journal was opened: those
-	// written, those not taken for want of room, those removed for size or age.
-	Written, Lost, Removed uint64
+	// Written, Refused, Invalid and Removed count records since the journal was
+	// opened: those written, those not taken for want of room (and perhaps given
+	// again), those that cannot be encoded, those removed for size or age.
+	Written, Refused, Invalid, Removed uint64
 	// Damaged counts damaged parts that were found, with their bytes.
 	Damaged      int
 	DamagedBytes int64
@@ -101,8 +101,7 @@ func (j *Journal) Append(records ...record.Record) error {
 		return ErrClosed
 	}
 	if len(j.pending)+len(records) > j.opts.Queue {
-		j.lost.add(records, j.opts.Now())
-		j.stats.Lost += uint64(len(records))
+		j.stats.Refused += uint64(len(records))
 		if err := j.health(); err != nil {
 			return fmt.Errorf("%w: %w", ErrQueueFull, err)
 		}

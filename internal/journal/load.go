@@ -132,7 +132,7 @@ func (j *Journal) readFrames(path string, data []byte, m *memtable) (int64, erro
 func (m *memtable) load(raw []byte) error {
 	b, err := block.Parse(raw)
 	if err != nil {
-		if len(raw) > 0 && raw[0] == '{' {
+		if len(raw) > 0 && raw[0] == indexVersion {
 			return nil // the index of a segment that is rebuilt
 		}
 		return err

@@ -17,20 +17,18 @@ type loss struct {
 	first, last time.Time
 }
 
-func (l *loss) add(records []record.Record, now time.Time) {
+func (l *loss) add(n int, now time.Time) {
 	if l.count == 0 {
 		l.first = now
 	}
-	l.count += len(records)
+	l.count += n
 	l.last = now
 }
 
-// take is the record of the gap, which is then closed.
-func (l *loss) take() record.Record {
-	r := record.Record{Time: l.last.UTC(), Source: Name, Payload: &record.Component{
+// record is that of the gap.
+func (l *loss) record() record.Record {
+	return record.Record{Time: l.last.UTC(), Source: Name, Payload: &record.Component{
 		Name: Name, Problem: "overloaded", Value: float64(l.count), Unit: "records",
 		Message: fmt.Sprintf("%d records were not kept between %s and %s", l.count, l.first.UTC().Format(time.RFC3339), l.last.UTC().Format(time.RFC3339)),
 	}}
-	*l = loss{}
-	return r
 }

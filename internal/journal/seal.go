@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,8 +18,8 @@ import (
 // A block of a segment ends after so many records or bytes. Larger ones are a
 // little smaller on disk and slower to search: see docs/measurements.md.
 const (
-	blockRecords = 256
-	blockBytes   = 32 << 10
+	blockRecords = 96
+	blockBytes   = 12 << 10
 )
 
 // place is where a record is, and where it belongs: by object, then by time,
@@ -111,7 +109,7 @@ func seal(c *codec, path string, raws [][]byte) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	s := &sealer{codec: c, w: bufio.NewWriterSize(f, 256<<10), index: index{Oldest: math.MaxInt64, Newest: math.MinInt64}}
+	s := &sealer{codec: c, w: bufio.NewWriterSize(f, 256<<10)}
 	first := make([]int, len(blocks)+1)
 	for i, b := range blocks {
 		first[i+1] = first[i] + b.Len()
@@ -166,10 +164,8 @@ func (s *sealer) flush() error {
 		return fmt.Errorf("segment has more than %d blocks", 1<<blockBits)
 	}
 	s.index.Blocks = append(s.index.Blocks, blockInfo{
-		At: s.at, Length: len(s.frame), Oldest: oldest, Newest: newest, Types: s.types(b), Records: b.Len(),
+		At: s.at, Length: int32(len(s.frame)), Oldest: oldest, Newest: newest, Types: s.types(b), Records: int32(b.Len()),
 	})
-	s.index.Records += b.Len()
-	s.index.Oldest, s.index.Newest = min(s.index.Oldest, oldest), max(s.index.Newest, newest)
 	for _, k := range keysOf(b) {
 		s.entries = append(s.entries, uint64(k)|n)
 	}
@@ -197,7 +193,7 @@ func (s *sealer) finish() error {
 	}
 	slices.Sort(s.entries)
 	s.entries = slices.Compact(s.entries)
-	s.index.Postings, s.index.Entries = s.at, len(s.entries)
+	s.index.Entries = len(s.entries)
 	for entries := range slices.Chunk(s.entries, pageEntries) {
 		s.raw = s.raw[:0]
 		for _, e := range entries {
@@ -208,12 +204,8 @@ func (s *sealer) finish() error {
 			return err
 		}
 	}
-	raw, err := json.Marshal(s.index)
-	if err != nil {
-		return err
-	}
 	at := s.at
-	s.frame = appendFrame(s.frame[:0], s.codec.small, raw)
+	s.frame = appendFrame(s.frame[:0], s.codec.small, s.index.encode())
 	tail := binary.LittleEndian.AppendUint64(nil, uint64(at))
 	tail = binary.LittleEndian.AppendUint32(tail, uint32(len(s.frame)))
 	if err := s.write(append(append(s.frame, tail...), tailMagic...)); err != nil {

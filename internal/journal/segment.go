@@ -2,15 +2,12 @@ package journal
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
 	"slices"
 	"sort"
-
-	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
 // A segment is a file that never changes:
@@ -25,32 +22,6 @@ const (
 	tailMagic   = "BHJEND01"
 	tailBytes   = 20 // offset of the index, its length, magic
 )
-
-// index is what is kept in memory of a segment; on disk it is JSON, compressed.
-type index struct {
-	Records  int           `json:"records"`
-	Oldest   int64         `json:"oldest"`
-	Newest   int64         `json:"newest"`
-	Types    []record.Type `json:"types"` // their places are the bits of blockInfo.Types
-	Blocks   []blockInfo   `json:"blocks"`
-	Postings int64         `json:"postings"` // offset
-	Entries  int           `json:"entries"`
-	Pages    []page        `json:"pages"`
-}
-
-type blockInfo struct {
-	At      int64  `json:"a"`
-	Length  int    `json:"l"`
-	Oldest  int64  `json:"o"`
-	Newest  int64  `json:"n"`
-	Types   uint64 `json:"t"`
-	Records int    `json:"r"`
-}
-
-type page struct {
-	First uint64 `json:"f"`
-	Sum   uint32 `json:"s"` // CRC-32C
-}
 
 // segment is a sealed segment.
 type segment struct {
@@ -87,10 +58,8 @@ func openSegment(c *codec, path string, number uint64) (*segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the segment's index: %w", err)
 	}
-	if err := json.Unmarshal(raw, &s.index); err != nil {
-		return nil, fmt.Errorf("%w: read the segment's index: %w", errDamaged, err)
-	}
-	return s, nil
+	s.index, err = decodeIndex(raw)
+	return s, err
 }
 
 // candidates is the numbers of the blocks that may have what is wanted.

@@ -41,6 +41,7 @@ type Thinner struct {
 	mu      sync.Mutex
 	likes   map[like]*held
 	started time.Time // of the window
+	lost    loss
 	stats   ThinnerStats
 }
 
@@ -49,7 +50,8 @@ type ThinnerStats struct {
 	Kept uint64
 	// Thinned are in summaries.
 	Thinned uint64
-	// Lost could not be thinned and had no room.
+	// Lost could not be thinned and had no room. How many, and when, is itself
+	// recorded once there is room.
 	Lost uint64
 }
 
@@ -117,8 +119,9 @@ func (t *Thinner) Append(records ...record.Record) error {
 			lost++
 		}
 	}
-	t.stats.Lost += uint64(lost)
 	if lost > 0 {
+		t.stats.Lost += uint64(lost)
+		t.lost.add(lost, t.opts.Now())
 		return fmt.Errorf("%d records could not be kept: %w", lost, err)
 	}
 	return nil
@@ -194,6 +197,9 @@ func (t *Thinner) Flush() {
 
 func (t *Thinner) flush() {
 	t.started = t.opts.Now()
+	if t.lost.count > 0 && t.next.Append(t.lost.record()) == nil {
+		t.lost = loss{}
+	}
 	for k, h := range t.likes {
 		h.kept = 0
 		if h.count > 0 && t.next.Append(h.summary(k)) != nil {

@@ -75,8 +75,14 @@ func TestThinnerWithoutRoom(t *testing.T) {
 	th.Flush() // no room yet
 	next.full = false
 	th.Flush()
-	if len(next.got) != 1 || next.got[0].Payload.(*record.Summary).Count != 5 {
-		t.Errorf("got %+v, want one summary of 5", next.got)
+	if len(next.got) != 2 {
+		t.Fatalf("got %+v, want the gap and one summary", next.got)
+	}
+	if gap := next.got[0].Payload.(*record.Component); gap.Name != Name || gap.Value != 1 {
+		t.Errorf("got %+v, want a gap of 1", gap)
+	}
+	if s := next.got[1].Payload.(*record.Summary); s.Count != 5 {
+		t.Errorf("got %+v, want a summary of 5", s)
 	}
 	if got := th.Stats(); got != (ThinnerStats{Thinned: 5, Lost: 1}) {
 		t.Errorf("stats: %+v", got)

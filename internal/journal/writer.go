@@ -113,8 +113,8 @@ func (w *writer) writeAll() {
 	}
 }
 
-// encode makes a block. Records that cannot be encoded are left out and counted
-// as lost; a source that makes such is a mistake in the program.
+// encode makes a block. Records that cannot be encoded are left out and counted;
+// a source that makes such is a mistake in the program.
 func (w *writer) encode(batch []record.Record) (raw []byte, kept []record.Record) {
 	kept = batch
 	for i := range batch {
@@ -123,7 +123,7 @@ func (w *writer) encode(batch []record.Record) (raw []byte, kept []record.Record
 				kept = append([]record.Record(nil), batch[:i]...)
 			}
 			w.mu.Lock()
-			w.stats.Lost++
+			w.stats.Invalid++
 			w.mu.Unlock()
 		} else if len(kept) < len(batch) {
 			kept = append(kept, batch[i])
@@ -207,10 +207,6 @@ func (w *writer) publish(batch, kept []record.Record, raw []byte) {
 	for s := range w.subs {
 		s.offer(kept)
 	}
-	if w.lost.count > 0 && len(w.pending) < w.opts.Queue {
-		w.pending = append(w.pending, w.lost.take())
-		w.taken++
-	}
 }
 
 func (w *writer) syncIfDue() {
@@ -225,8 +221,11 @@ func (w *writer) syncIfDue() {
 // sync makes what is written safe.
 func (w *writer) sync() {
 	if w.dirty && w.file != nil {
-		if !w.retry(&w.logHealth, w.file.Sync) {
-			return
+		if err := w.file.Sync(); err != nil {
+			w.setHealth(&w.logHealth, fmt.Errorf("write journal: %w", err))
+			if !w.retry(&w.logHealth, w.rewrite) {
+				return
+			}
 		}
 	}
 	w.dirty, w.lastly = false, time.Now()
@@ -237,4 +236,44 @@ func (w *writer) sync() {
 		w.wantSync = false
 	}
 	w.broadcast()
+}
+
+// rewrite writes the log anew from memory. After a failed fsync the kernel may
+// have dropped what was written, and a second fsync would not say so.
+func (w *writer) rewrite() error {
+	raws, err := w.active.raws()
+	if err != nil {
+		return err
+	}
+	path := w.path(w.active.number, logExt)
+	f, err := os.Create(path + ".tmp")
+	if err != nil {
+		return fmt.Errorf("write journal anew: %w", err)
+	}
+	size := int64(0)
+	for _, raw := range raws {
+		w.frame = appendFrame(w.frame[:0], w.codec.fast, raw)
+		if _, err = f.Write(w.frame); err != nil {
+			break
+		}
+		size += int64(len(w.frame))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(w.dir)
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("write journal anew: %w", err)
+	}
+	if w.file != nil {
+		w.file.Close()
+	}
+	w.file, w.size = f, size
+	return nil
 }
