@@ -15,6 +15,10 @@ import (
 // doubt is the confidence below which a verdict would be a guess.
 const doubt = 0.1
 
+// leastCause is how likely a cause a fact must be for it to be named: that requests
+// fail is what is to be explained, not what explains.
+const leastCause = 0.2
+
 // status is an incident as people and programs get it.
 func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 	g := in.Graph
@@ -30,7 +34,7 @@ func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 		f := &g.Facts[r.Fact]
 		s.RuledOut = append(s.RuledOut, v1alpha1.RuledOut{Object: ref(f.Object), Reason: f.ID, Message: f.Message, Why: r.Why})
 	}
-	explained := len(s.Candidates) > 0 && s.Candidates[0].Confidence >= doubt
+	explained := len(in.Candidates) > 0 && s.Candidates[0].Confidence >= doubt && facts.Kinds[s.Candidates[0].Reason].Cause >= leastCause
 	if explained {
 		s.FirstCause = s.Candidates[0]
 		for _, l := range in.Chain() {

@@ -3,6 +3,7 @@ package facts
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
@@ -15,6 +16,7 @@ var alertClasses = []struct {
 	expr *regexp.Regexp
 	text string
 }{
+	{"TargetDown", regexp.MustCompile(`(?i)missing|vanished|\bNaN\b|absent|no data`), "its figures are missing"},
 	{"CPUThrottled", regexp.MustCompile(`(?i)throttl`), "its CPU limit holds it back"},
 	{"OOMAlert", regexp.MustCompile(`(?i)oom`), "it runs out of memory"},
 	{"Slow", regexp.MustCompile(`(?i)latency|slow|response.?time|duration|p9[059]|timeout`), "it answers slowly"},
@@ -44,6 +46,12 @@ func alerts(m *model.Model, emit func(Fact)) {
 				Evidence: []Evidence{evidence("alert", a.Name+": "+a.Text, a.Starts)}}
 			if a.Change != 0 && a.Change < 1e7 {
 				f.Message = fmt.Sprintf("%s (%+.0f %%)", c.text, a.Change)
+			}
+			if c.id == "PacketLoss" && a.Value != 0 {
+				f.Size = a.Value
+			}
+			if c.id == "CPUThrottled" && !slowToo(m, k) {
+				f.Strength, f.Quiet = 0.5, true
 			}
 			if k.Kind == model.KindNode {
 				f.ID = "Node" + c.id
@@ -108,4 +116,21 @@ func alertObjects(m *model.Model, a model.Alert) []model.Key {
 		}
 	}
 	return nil
+}
+
+// slowToo says that there is also an alert of slowness or errors about the object or
+// one that calls it:
+// being held back by a limit alone harms nobody.
+func slowToo(m *model.Model, k model.Key) bool {
+	for _, a := range m.Alerts {
+		if c := alertClass(a); c < 0 || alertClasses[c].id != "Slow" && alertClasses[c].id != "RequestsFail" {
+			continue
+		}
+		for _, o := range alertObjects(m, a) {
+			if o == k || slices.ContainsFunc(m.Callers(k), func(c model.Call) bool { return c.From == o }) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -2,7 +2,9 @@ package facts
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
@@ -60,8 +62,17 @@ var toward = map[logline.ID]string{
 func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit func(Fact)) {
 	ev := evidence("log", fmt.Sprintf("%s (%d times): %s", w.Key.Name, hit.Count, hit.Sample), hit.First)
 	f := Fact{Object: w.Key, Still: hit.Late() && (!hit.Previous || !h.fine() || h.restarts > 0), Since: hit.First, Evidence: []Evidence{ev}, Size: float64(hit.Count)}
+	if f.Still && h.fine() && !hit.Last.IsZero() && m.Now.Sub(hit.Last) > 15*time.Minute {
+		f.Still = false
+	}
+	if f.Still && hit.Previous && h.fine() && !endedOfLate(m, w) {
+		f.Still = false
+	}
 	if !f.Still {
 		f.Gone, f.Until = "the log goes on without it", hit.Last
+	}
+	if hit.ID == logline.DBAccessDenied && isDatabase(m, w) {
+		return // a server's log: it turned some client away
 	}
 	if o, ok := own[hit.ID]; ok {
 		f.ID, f.Message, f.Strength = o.id, o.text, o.strength
@@ -86,6 +97,18 @@ func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit
 			callFact(m, w, hit, verb, f, emit)
 		}
 	}
+}
+
+// endedOfLate says that a container of the workload ended in the last minutes.
+func endedOfLate(m *model.Model, w *model.Workload) bool {
+	for _, p := range w.Pods {
+		for _, c := range p.Status.ContainerStatuses {
+			if t := c.LastTerminationState.Terminated; t != nil && m.Now.Sub(t.FinishedAt.Time) < 5*time.Minute {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // volumeAt is the volume that a path lies in.
@@ -215,13 +238,41 @@ func anyDatabase(m *model.Model, w *model.Workload) []model.Key {
 			continue
 		}
 		for _, to := range s.Workloads {
-			if len(out) == 0 || out[0] != to.Key {
+			if !slices.Contains(out, to.Key) {
 				out = append(out, to.Key)
 			}
 		}
 	}
-	if len(out) > 3 {
-		return nil
-	}
+	// What was started last changed last.
+	slices.SortStableFunc(out, func(a, b model.Key) int { return started(m, b).Compare(started(m, a)) })
 	return out
+}
+
+// started is when the youngest container of a workload was started.
+func started(m *model.Model, k model.Key) time.Time {
+	var t time.Time
+	if w := m.Workload(k); w != nil {
+		for _, p := range w.Pods {
+			for _, c := range p.Status.ContainerStatuses {
+				if r := c.State.Running; r != nil && r.StartedAt.After(t) {
+					t = r.StartedAt.Time
+				}
+			}
+		}
+	}
+	return t
+}
+
+// isDatabase says that a workload itself listens on a database's port.
+func isDatabase(m *model.Model, w *model.Workload) bool {
+	if spec := w.Spec(); spec != nil {
+		for i := range spec.Containers {
+			for _, p := range spec.Containers[i].Ports {
+				if databasePorts[int(p.ContainerPort)] {
+					return true
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(m.ServicesOf(w), hasDatabasePort)
 }

@@ -19,4 +19,8 @@ var Detectors = []Detector{
 	{"workloads", workloads},
 	{"network", network},
 	{"resources", resources},
+	{"routes", routes},
+	{"nodePaths", nodePaths},
+	{"restarted", restarted},
+	{"tight", tight},
 }

@@ -43,10 +43,12 @@ func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Tim
 		return true, ""
 	case !ready && !c.Ready:
 		return true, ""
-	case c.RestartCount >= 3 && !at.IsZero() && m.Now.Sub(at) < 15*time.Minute:
-		return true, ""
-	case !at.IsZero() && m.Now.Sub(at) < 3*time.Minute && c.State.Running == nil:
-		return true, ""
+	case at.IsZero():
+		return false, "the container was started again and has run since"
+	case m.Now.Sub(at) < time.Minute:
+		return true, "" // too soon to say that it stays up
+	case c.RestartCount >= 2 && m.Now.Sub(at) < 15*time.Minute && at.Sub(p.Since()) > 5*time.Minute:
+		return true, "" // it ends again and again, and not only at the start
 	}
 	return false, "the container was started again and has run since"
 }

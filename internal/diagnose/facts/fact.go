@@ -28,6 +28,8 @@ type Fact struct {
 	Pods []model.Key
 	// Gone says why it no longer counts, if it ended.
 	Gone string
+	// Quiet says that nobody is seen to be harmed by it, though others like it harm.
+	Quiet bool
 	// Size orders facts of one kind: how much slower, how many times.
 	Size float64
 }
@@ -61,7 +63,7 @@ func Find(m *model.Model) []Fact {
 				f.Strength = 0.9
 			}
 			k := id{id: f.ID, object: f.Object}
-			if len(f.About) > 0 {
+			if len(f.About) > 0 && perTarget[f.ID] {
 				k.about = f.About[0]
 			}
 			if i, ok := at[k]; ok {
@@ -76,6 +78,12 @@ func Find(m *model.Model) []Fact {
 		return cmp.Or(strings.Compare(a.ID, b.ID), a.Object.Compare(b.Object))
 	})
 	return out
+}
+
+// perTarget are the facts that are one for each object that they are about.
+var perTarget = map[string]bool{
+	"CallsFail": true, "NameNotResolved": true, "DatabaseUnreachable": true, "AddressWrongPort": true, "AddressUnknown": true,
+	"SecretMissing": true, "ConfigMapMissing": true, "SecretKeyMissing": true, "ConfigKeyMissing": true, "ClaimMissing": true,
 }
 
 // joined is what two observations of the same fact say together.
@@ -95,6 +103,12 @@ func joined(a, b Fact) Fact {
 	}
 	a.Strength = max(a.Strength, b.Strength)
 	a.Size = max(a.Size, b.Size)
+	a.Quiet = a.Quiet && b.Quiet
+	for _, k := range b.About {
+		if !slices.Contains(a.About, k) {
+			a.About = append(a.About, k)
+		}
+	}
 	for _, p := range b.Pods {
 		if !slices.Contains(a.Pods, p) {
 			a.Pods = append(a.Pods, p)

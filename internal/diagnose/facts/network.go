@@ -2,14 +2,48 @@ package facts
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 )
 
+// near is how much less slowed down a workload may be than the most slowed down one
+// and still be slow by itself. A delay adds the same time to everybody who waits:
+// in proportion it is the greatest where the answer took least before, which is
+// where it arises.
+const near = 0.3
+
 // network finds workloads and nodes whose network is slow or loses packets: they
-// are slow, nothing that they call is, and they do not lack CPU or memory.
+// are slow, nothing that they call is slower in proportion, and they do not lack
+// CPU or memory.
 func network(m *model.Model, emit func(Fact)) {
-	slow, busy := map[model.Key]model.Alert{}, map[model.Key]bool{}
+	slow, busy := slowAndBusy(m)
+	most := 0.0
+	for _, a := range slow {
+		most = max(most, a.Change)
+	}
+	var own []model.Key
+	for k, a := range slow {
+		w := m.Workload(k)
+		if w == nil || busy[k] || a.Change < near*most || waits(m, k, slow) {
+			continue
+		}
+		own = append(own, k)
+	}
+	slices.SortFunc(own, model.Key.Compare)
+	for _, k := range own {
+		a := slow[k]
+		emit(Fact{ID: "NetworkSlow", Object: k, Still: true, Since: a.Starts, Strength: 0.85, Size: a.Change,
+			Message:  fmt.Sprintf("it is slowed down the most (%+.0f %%), nothing that it calls is more, and it does not lack CPU or memory: its network is slow or loses packets", a.Change),
+			Evidence: []Evidence{evidence("alert", a.Name+": "+a.Text, a.Starts)}})
+	}
+	nodeNetwork(m, own, emit)
+	starved(m, slow, emit)
+}
+
+func slowAndBusy(m *model.Model) (slow map[model.Key]model.Alert, busy map[model.Key]bool) {
+	slow, busy = map[model.Key]model.Alert{}, map[model.Key]bool{}
 	for _, a := range m.Alerts {
 		c := alertClass(a)
 		if c < 0 {
@@ -26,61 +60,67 @@ func network(m *model.Model, emit func(Fact)) {
 			}
 		}
 	}
-	leaves := map[model.Key]bool{}
-	for k := range slow {
-		w := m.Workload(k)
-		if w == nil || busy[k] || calleeSlow(m, k, slow) {
+	return slow, busy
+}
+
+// waits says that something that w calls is slowed down at least as much.
+func waits(m *model.Model, w model.Key, slow map[model.Key]model.Alert) bool {
+	return slices.ContainsFunc(m.Calls(w), func(c model.Call) bool {
+		a, ok := slow[c.To]
+		return ok && a.Change >= slow[w].Change
+	})
+}
+
+// nodeNetwork finds a node that has all workloads that are slow by themselves, if
+// these are several.
+func nodeNetwork(m *model.Model, own []model.Key, emit func(Fact)) {
+	there := map[string][]string{}
+	for _, k := range own {
+		if len(m.Calls(k))+len(m.Callers(k)) == 0 {
+			return // who waits for whom is not known: they may all wait for one
+		}
+		if node := onlyNode(m.Workload(k)); node != "" {
+			there[node] = append(there[node], k.Name)
+		}
+	}
+	for node, names := range there {
+		if len(names) < 2 || len(names)*10 < len(own)*7 {
 			continue
 		}
-		leaves[k] = true
+		emit(Fact{ID: "NodeNetworkSlow", Object: model.Key{Kind: model.KindNode, Name: node}, Still: true, Strength: 0.9, Size: float64(len(names)),
+			Message:  fmt.Sprintf("%d of the %d workloads that are slow by themselves are on the node (%s): its network is slow or loses packets", len(names), len(own), list(names)),
+			Evidence: []Evidence{evidence("alert", "slow on the node: "+strings.Join(names, ", "), m.Now)}})
 	}
-	onNode := map[string]int{}
-	for k := range slow {
-		if w := m.Workload(k); w != nil {
-			for _, p := range w.Pods {
-				onNode[p.Spec.NodeName]++
+}
+
+// starved finds the workload that lost most of its traffic, if many lost some and
+// none is slow: what stands before the others, or in their way.
+func starved(m *model.Model, slow map[model.Key]model.Alert, emit func(Fact)) {
+	if len(slow) > 0 {
+		for _, a := range slow {
+			if a.Change > 0 {
+				return
 			}
 		}
 	}
-	for k := range leaves {
-		a := slow[k]
-		emit(Fact{ID: "NetworkSlow", Object: k, Still: true, Since: a.Starts, Strength: 0.7, Size: a.Change,
-			Message:  fmt.Sprintf("it answers slowly (%+.0f %%), though nothing that it calls is slow and it does not lack CPU or memory: its network is slow or loses packets", a.Change),
-			Evidence: []Evidence{evidence("alert", a.Name+": "+a.Text, a.Starts)}})
-	}
-	nodeNetwork(m, leaves, slow, emit)
-}
-
-// calleeSlow says that something that w calls is slow too, and not much less.
-func calleeSlow(m *model.Model, w model.Key, slow map[model.Key]model.Alert) bool {
-	for _, c := range m.Calls(w) {
-		if _, ok := slow[c.To]; ok {
-			return true
+	var worst model.Key
+	var at model.Alert
+	many := map[model.Key]bool{}
+	for _, a := range m.Alerts {
+		if c := alertClass(a); c < 0 || alertClasses[c].id != "TrafficDrop" || a.Change >= 0 {
+			continue
 		}
-	}
-	return false
-}
-
-// nodeNetwork finds a node on which most of the workloads without slow callees
-// are slow, and which has nearly all of those that are.
-func nodeNetwork(m *model.Model, leaves map[model.Key]bool, slow map[model.Key]model.Alert, emit func(Fact)) {
-	for _, n := range m.Nodes() {
-		there, all := 0, 0
-		names := []string{}
-		for k := range leaves {
-			all++
-			for _, p := range m.Workload(k).Pods {
-				if p.Spec.NodeName == n.Name {
-					there++
-					names = append(names, k.Name)
-					break
-				}
+		for _, k := range alertObjects(m, a) {
+			many[k] = true
+			if a.Change < at.Change {
+				worst, at = k, a
 			}
 		}
-		if there >= 2 && there*10 >= all*7 {
-			emit(Fact{ID: "NodeNetworkSlow", Object: model.Key{Kind: model.KindNode, Name: n.Name}, Still: true, Strength: 0.8, Size: float64(there),
-				Message:  fmt.Sprintf("%d of the %d workloads that are slow by themselves are on the node (%s): its network is slow or loses packets", there, all, list(names)),
-				Evidence: []Evidence{evidence("alert", fmt.Sprintf("slow on the node: %s", list(names)), m.Now)}})
-		}
 	}
+	if len(many) < 4 {
+		return
+	}
+	emit(Fact{ID: "TrafficLost", Object: worst, Still: true, Since: at.Starts, Strength: 0.8, Size: -at.Change,
+		Message:  fmt.Sprintf("it lost the most traffic (%+.0f %%) of %d workloads that lost some, and none answers slowly: what comes in is held up there", at.Change, len(many)),
+		Evidence: []Evidence{evidence("alert", at.Name+": "+at.Text, at.Starts)}})
 }

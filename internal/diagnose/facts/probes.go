@@ -141,7 +141,7 @@ func probes(m *model.Model, emit func(Fact)) {
 }
 
 func wrongProbe(m *model.Model, w *model.Workload, spec *corev1.PodSpec, p probe, f *failures, broken bool, h health, emit func(Fact)) {
-	base := Fact{Object: w.Key, Still: broken, Since: model.Since(w.Object), Strength: 0.93}
+	base := Fact{Object: w.Key, Still: broken || f == nil, Quiet: !broken, Since: model.Since(w.Object), Strength: 0.93}
 	if f != nil {
 		base.Since = f.first
 		base.Evidence = append(base.Evidence, evidence("event", f.message, f.last))

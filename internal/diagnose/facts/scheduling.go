@@ -34,7 +34,7 @@ var obstacles = []obstacle{
 	{"InsufficientResource", regexp.MustCompile(`Insufficient (ephemeral-storage|hugepages-\S+|[\w.-]+/[\w.-]+)`), "it asks for more %s than any node has left"},
 	{"TooManyPods", regexp.MustCompile(`Too many pods`), "the nodes have all the pods that they may have"},
 	{"TaintNotTolerated", regexp.MustCompile(`had untolerated taints? (\{[^}]*\})|had taint (\{[^}]*\}), that the pod didn't tolerate|had untolerated taint\(s\)`), "it does not tolerate the taint of the nodes that would do"},
-	{"NodeCordoned", regexp.MustCompile(`were? unschedulable`), "the node that would do is cordoned"},
+	{"OnlyCordonedNodesFit", regexp.MustCompile(`were? unschedulable`), "the node that would do is cordoned"},
 }
 
 // builtinTaints are those that Kubernetes itself puts on nodes.
@@ -133,7 +133,7 @@ func unscheduled(m *model.Model, w *model.Workload, p *model.Pod, message string
 			if !taint(m, message, g[0], spec, &f) {
 				continue
 			}
-		case "NodeCordoned":
+		case "OnlyCordonedNodesFit":
 			cordoned(m, spec, &f)
 		case "ClaimMissing":
 			f.About = []model.Key{{Kind: model.KindPVC, Namespace: p.Key.Namespace, Name: named}}

@@ -37,13 +37,29 @@ func selectsNothing(m *model.Model, s *model.Service, emit func(Fact)) bool {
 	f := Fact{ID: "ServiceSelectsNothing", Object: s.Key, Still: true, Since: model.Since(s.Object), Strength: 0.9,
 		Message: "its selector " + labels(s.Spec.Selector) + " fits the labels of no pod"}
 	f.Evidence = append(f.Evidence, evidence("state", f.Message, m.Now))
+	f.Quiet = !called(m, s) // left over, perhaps
 	if near := nearest(m, s); near != nil {
+		f.Quiet = false
 		f.Strength = 0.97
 		f.About = []model.Key{near.Key}
 		f.Message += "; those of " + near.Key.Name + " are " + labels(without(near.Labels(), "pod-template-hash"))
 	}
 	emit(f)
 	return true
+}
+
+// called says that a workload has the Service's address, or that people reach it
+// from outside.
+func called(m *model.Model, s *model.Service) bool {
+	if s.Spec.Type == corev1.ServiceTypeLoadBalancer || s.Spec.Type == corev1.ServiceTypeNodePort {
+		return true
+	}
+	for _, w := range m.Workloads() {
+		if slices.Contains(m.Dangling(w.Key), s.Key) {
+			return true
+		}
+	}
+	return false
 }
 
 func without(in map[string]string, key string) map[string]string {
@@ -279,7 +295,9 @@ func unknownHost(m *model.Model, w *model.Workload, a logline.Address, s model.S
 	f := Fact{ID: "AddressUnknown", Object: w.Key, Still: true, Since: model.Since(w.Object), About: []model.Key{name}, Strength: 0.8,
 		Message: fmt.Sprintf("its setting %s is %s, but there is no Service %s", setting, a, name.Name)}
 	f.Evidence = append(f.Evidence, evidence("state", f.Message, m.Now))
+	f.Quiet = true // many apps have addresses of what they can do without
 	if near := closest(m, name); near != "" {
+		f.ID, f.Quiet = "AddressMisspelt", false
 		f.Strength = 0.93
 		f.Message += " (there is one called " + near + ")"
 	}
@@ -289,7 +307,7 @@ func unknownHost(m *model.Model, w *model.Workload, a logline.Address, s model.S
 // closest is a Service with nearly that name.
 func closest(m *model.Model, k model.Key) string {
 	for _, s := range m.Services() {
-		if s.Key.Namespace == k.Namespace && (distance(s.Key.Name, k.Name) <= 2 || strings.Contains(k.Name, s.Key.Name) || strings.Contains(s.Key.Name, k.Name)) {
+		if s.Key.Namespace == k.Namespace && (distance(s.Key.Name, k.Name) <= 2 || len(s.Key.Name) >= 5 && (strings.HasPrefix(k.Name, s.Key.Name) || strings.HasPrefix(s.Key.Name, k.Name))) {
 			return s.Key.Name
 		}
 	}

@@ -56,6 +56,7 @@ func scaledToZero(m *model.Model, w *model.Workload, emit func(Fact)) {
 	behind := m.ServicesOf(w)
 	f := Fact{ID: "ScaledToZero", Object: w.Key, Still: true, Strength: 0.6, Message: "it is scaled to zero: it is set to run no pods",
 		Evidence: []Evidence{evidence("state", "spec.replicas is 0", m.Now)}}
+	f.Quiet = len(behind) == 0 && len(callers) == 0
 	for _, s := range behind {
 		f.About = append(f.About, s.Key)
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 )
 
@@ -71,7 +70,7 @@ func (in *Incident) Blast() Blast {
 	}
 	for _, i := range in.Facts {
 		f := &in.Graph.Facts[i]
-		if facts.Kinds[f.ID].Harm == 0 {
+		if in.Graph.harm(i) == 0 {
 			continue
 		}
 		k := f.Object

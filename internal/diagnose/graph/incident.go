@@ -91,7 +91,12 @@ func (g *Graph) components() [][]int {
 	return out
 }
 
-func (g *Graph) harm(i int) float64 { return facts.Kinds[g.Facts[i].ID].Harm }
+func (g *Graph) harm(i int) float64 {
+	if g.Facts[i].Quiet {
+		return 0
+	}
+	return facts.Kinds[g.Facts[i].ID].Harm
+}
 
 func (g *Graph) incident(part []int) *Incident {
 	in := &Incident{Graph: g, Facts: part}
@@ -106,6 +111,7 @@ func (g *Graph) incident(part []int) *Incident {
 			in.Candidates = append(in.Candidates, g.candidate(i, in.harm))
 		}
 	}
+	g.prefer(in)
 	slices.SortStableFunc(in.Candidates, func(a, b Candidate) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(g.Facts[b.Fact].Size, g.Facts[a.Fact].Size))
 	})
@@ -189,4 +195,20 @@ func (in *Incident) Touches(keys map[model.Key]bool) bool {
 		}
 	}
 	return false
+}
+
+// prefer lowers, of candidates of one kind, those that are less marked: of two
+// that are slow, the one that is less so is rather the one that waits.
+func (g *Graph) prefer(in *Incident) {
+	most := map[string]float64{}
+	for _, c := range in.Candidates {
+		f := &g.Facts[c.Fact]
+		most[f.ID] = max(most[f.ID], f.Size)
+	}
+	for n := range in.Candidates {
+		f := &g.Facts[in.Candidates[n].Fact]
+		if m := most[f.ID]; m > 0 && f.Size < m {
+			in.Candidates[n].Score *= 0.5 + 0.5*max(0, f.Size)/m
+		}
+	}
 }

@@ -29,6 +29,14 @@ func (n *neighbours) related(all []facts.Fact, rel rules.Relation, effect int, c
 	switch rel {
 	case rules.Same:
 		return byObject[e.Object]
+	case rules.Target:
+		var out []int
+		for _, c := range byObject[e.Object] {
+			if len(e.About) == 0 || slices.ContainsFunc(all[c].About, func(k model.Key) bool { return slices.Contains(e.About, k) }) {
+				out = append(out, c)
+			}
+		}
+		return out
 	case rules.Cluster:
 		return causes
 	case rules.Namespace:

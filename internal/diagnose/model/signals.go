@@ -62,6 +62,7 @@ type Alert struct {
 	Text     string
 	Starts   time.Time
 	Ends     time.Time
+	Value    float64 // as the text says it is now; 0 if it says none
 	Change   float64 // in percent, as the text says; 0 if it says none
 	Severity string
 }
@@ -78,10 +79,15 @@ func newAlert(r record.Record, key Key, p *record.Alert) Alert {
 		a.Starts = r.Time
 	}
 	a.Change = percent(text)
+	if g := valueOf.FindStringSubmatch(text); g != nil {
+		a.Value, _ = strconv.ParseFloat(g[1], 64) // digits, by the expression
+	}
 	return a
 }
 
 var percentOf = regexp.MustCompile(`([+-]?\d+(?:\.\d+)?) ?%`)
+
+var valueOf = regexp.MustCompile(`(?i)(?:current(?:ly)?|value|now)\W{0,3}(?:is )?(\d+(?:\.\d+)?)`)
 
 // percent is the greatest change in percent that a text tells of.
 func percent(text string) float64 {

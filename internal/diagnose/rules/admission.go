@@ -44,4 +44,8 @@ var admission = []Row{
 		Effect: "PodsMissing", Relation: Cluster,
 		Sentence: "nobody makes pods for {effect}",
 		Why:      "controllers make pods from Deployments and ReplicaSets", Source: docs + "concepts/architecture/controller/"},
+	{Cause: "QuotaTight",
+		Effect: "ClaimMissing", Relation: Names,
+		Sentence: "a claim of {effect} is not there: the quota {cause} may have refused it",
+		Why:      "requests.storage is counted when a claim is made, and a refused claim leaves no object", Source: docs + "concepts/policy/resource-quotas/#storage-resource-quota"},
 }

@@ -30,4 +30,12 @@ var performance = []Row{
 		Effect: "CPUHigh", Relation: Same,
 		Sentence: "{effect} uses all of the CPU that its limit gives",
 		Why:      "the quota is used up", Source: docs + "concepts/configuration/manage-resources-containers/"},
+	{Cause: "TrafficLost",
+		Effect: "TrafficDrop RequestsFail", Relation: Namespace,
+		Sentence: "{effect} gets less since {cause} lets less through",
+		Why:      "what comes in at one place is missing at all places behind it", Source: "https://sre.google/sre-book/monitoring-distributed-systems/"},
+	{Cause: "NetworkSlow",
+		Effect: "Slow TrafficDrop", Relation: Namespace,
+		Sentence: "{effect} waits for {cause}, as far as the figures tell: who calls whom is not recorded",
+		Why:      "of those that got slower together, the one that got slower the most in proportion is where it arises", Source: "https://sre.google/sre-book/addressing-cascading-failures/"},
 }

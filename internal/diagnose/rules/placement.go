@@ -2,7 +2,7 @@ package rules
 
 // placement is why pods are on no node.
 var placement = []Row{
-	{Cause: "NodeSelectorMismatch NodeAffinityMismatch TaintNotTolerated InsufficientCPU InsufficientMemory InsufficientResource TooManyPods AntiAffinityConflict AffinityUnsatisfied TopologySpreadUnsatisfied HostPortTaken VolumeNodeConflict VolumeUnbound ClaimMissing OnlyIllNodesLeft NodeCordoned",
+	{Cause: "NodeSelectorMismatch NodeAffinityMismatch TaintNotTolerated InsufficientCPU InsufficientMemory InsufficientResource TooManyPods AntiAffinityConflict AffinityUnsatisfied TopologySpreadUnsatisfied HostPortTaken VolumeNodeConflict VolumeUnbound ClaimMissing OnlyIllNodesLeft OnlyCordonedNodesFit",
 		Effect: "PodsPending", Relation: Same,
 		Sentence: "the pods of {effect} wait: no node does",
 		Why:      "the scheduler filters nodes; if none is left, the pod stays Pending", Source: docs + "concepts/scheduling-eviction/kube-scheduler/"},

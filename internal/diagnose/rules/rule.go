@@ -12,6 +12,7 @@ type Relation string
 // The relations, read from the cause to the effect.
 const (
 	Same      Relation = "same"       // the same object
+	Target    Relation = "breaks"     // the same object, and both facts name one target, or the effect none
 	Selects   Relation = "behind"     // cause: a workload; effect: a Service that leads to it
 	LeadsTo   Relation = "routes-to"  // cause: a Service; effect: a workload behind it
 	Calls     Relation = "called-by"  // cause: a workload or Service; effect: a workload that calls it

@@ -1,5 +1,7 @@
 package rules
 
+import "time"
+
 // serving is how failures go from a workload to those who call it.
 var serving = []Row{
 	{Cause: "PodsMissing PodsPending PodsNotReady CrashLoop ScaledToZero",
@@ -30,11 +32,11 @@ var serving = []Row{
 		Effect: "ServiceNoEndpoints", Relation: Same,
 		Sentence: "the Service {effect} has nobody behind it",
 		Why:      "endpoints are the pods that the selector fits", Source: docs + "concepts/services-networking/service/"},
-	{Cause: "PodsMissing PodsPending PodsNotReady CrashLoop ScaledToZero CrashedBySignal OOMKilled ContainerExited CallsFail AppError DatabaseUnreachable CredentialsRejected AddressWrongPort AddressUnknown NameNotResolved DatabaseReadOnly TooManyConnections Slow Killed",
+	{Cause: "PodsMissing PodsPending PodsNotReady CrashLoop ScaledToZero CrashedBySignal OOMKilled ContainerExited CallsFail AppError DatabaseUnreachable CredentialsRejected AddressWrongPort AddressMisspelt NameNotResolved DatabaseReadOnly TooManyConnections Slow Killed",
 		Effect: "RequestsFail TargetDown TrafficDrop", Relation: Same,
 		Sentence: "{effect} does not serve",
 		Why:      "who does not run does not answer", Source: docs + "tasks/debug/debug-application/"},
-	{Cause: "CallsFail DatabaseUnreachable RequestsFail AppError CredentialsRejected AddressWrongPort AddressUnknown NameNotResolved",
+	{Cause: "CallsFail DatabaseUnreachable RequestsFail AppError CredentialsRejected AddressWrongPort AddressMisspelt NameNotResolved",
 		Effect: "CallsFail RequestsFail TrafficDrop", Relation: Calls,
 		Sentence: "the failure of {cause} reaches {effect}",
 		Why:      "errors travel from callee to caller", Source: "https://sre.google/sre-book/addressing-cascading-failures/"},
@@ -50,4 +52,16 @@ var serving = []Row{
 		Effect: "NameNotResolved CallsFail Slow", Relation: Cluster,
 		Sentence: "{effect} finds no addresses: {cause} does not answer",
 		Why:      "every call by name asks DNS first", Source: docs + "tasks/administer-cluster/dns-debugging-resolution/"},
+	{Cause: "GatewayMisroute",
+		Effect: "RequestsFail TrafficDrop TargetDown", Relation: LeadsTo,
+		Sentence: "requests meant for {effect} go elsewhere",
+		Why:      "a gateway sends what its routes say", Source: docs + "concepts/services-networking/gateway/"},
+	{Cause: "GatewayMisroute IngressBackendMissing",
+		Effect: "RequestsFail CallsFail", Relation: Namespace,
+		Sentence: "{effect} gets answers from the wrong place, or none",
+		Why:      "a request that goes to the wrong service fails there", Source: docs + "concepts/services-networking/ingress/"},
+	{Cause: "RestartedBefore",
+		Effect: "RequestsFail CallsFail DatabaseUnreachable", Relation: Namespace, Within: 30 * time.Minute,
+		Sentence: "{effect} fails since {cause} was restarted",
+		Why:      "what was restarted may have come back with other settings or without its state", Source: "https://sre.google/sre-book/effective-troubleshooting/"},
 }

@@ -81,13 +81,13 @@ func JSON(w io.Writer, incidents []v1alpha1.IncidentStatus) error {
 	return e.Encode(map[string]any{"incidents": incidents})
 }
 
-var source = map[string]string{"state": "its state", "event": "an event", "log": "the log", "alert": "an alert", "exit": "how the process ended", "change": "a change", "time": "the time", "reach": "what it explains"}
+var source = map[string]string{"state": "its state", "event": "an event", "log": "the log", "alert": "an alert", "exit": "how the process ended", "change": "a change"}
 
 // known is the evidence that was observed, rather than weighed.
 func known(all []v1alpha1.Evidence, n int) []v1alpha1.Evidence {
 	var out []v1alpha1.Evidence
 	for _, e := range all {
-		if e.Weight == 0 && len(out) < n {
+		if source[e.Kind] != "" && e.Weight == 0 && len(out) < n {
 			out = append(out, e)
 		}
 	}
