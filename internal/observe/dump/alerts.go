@@ -43,7 +43,10 @@ func (r reader) alerts(f *find, data []byte) {
 			f.damaged(0, "reading an alert", err)
 			continue
 		}
-		f.alerts = append(f.alerts, a.alert())
+		alert := a.alert()
+		f.see(alert.StartsAt)
+		f.see(alert.EndsAt)
+		f.alerts = append(f.alerts, alert)
 	}
 }
 

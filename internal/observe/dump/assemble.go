@@ -17,6 +17,7 @@ type assembler struct {
 	finds  []*find
 	report *Report
 
+	where  places
 	states map[record.Ref]*state
 	order  []record.Ref
 	events []seenEvent
@@ -89,6 +90,8 @@ func (a *assembler) currentNamespace() {
 
 // collect groups all views by object.
 func (a *assembler) collect() {
+	places := a.places()
+	a.where = places
 	for _, f := range a.finds {
 		for i := range f.full {
 			o := &f.full[i]
@@ -108,12 +111,12 @@ func (a *assembler) collect() {
 			}
 			s.ref.UID = s.full.head.Metadata.UID
 		}
-		for _, p := range f.prints {
-			for _, v := range p.views {
-				if v.Kind.Namespaced && v.Object.GetNamespace() == "" && p.cmd.verb != "" {
-					v.Object.SetNamespace(a.report.Namespace)
+		for _, pr := range f.prints {
+			for _, v := range pr.views {
+				if v.Kind.Namespaced && v.Object.GetNamespace() == "" {
+					v.Object.SetNamespace(places.of(v.Ref().Key(), a.current(pr)))
 				}
-				s := a.state(v.Ref().Key(), p.source)
+				s := a.state(v.Ref().Key(), pr.source)
 				s.views = append(s.views, v)
 			}
 		}
@@ -166,8 +169,8 @@ func (a *assembler) printed(p *print, e view.Event) seenEvent {
 	if !p.now.IsZero() {
 		e.Resolve(p.now)
 	}
-	if k, ok := a.names.Find(e.About.Kind); (!ok || k.Namespaced) && e.About.Namespace == "" && p.cmd.verb != "" && !p.cmd.everywhere {
-		e.About.Namespace = a.report.Namespace
+	if k, ok := a.names.Find(e.About.Kind); (!ok || k.Namespaced) && e.About.Namespace == "" && !p.cmd.everywhere {
+		e.About.Namespace = a.where.of(e.About.Key(), a.current(p))
 	}
 	return seenEvent{about: e.About, event: e.Event, source: p.source, name: e.Name, unit: max(e.Seen.Last.Unit, time.Millisecond)}
 }

@@ -1,19 +1,21 @@
 package dump
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/table"
 )
 
 // emitLogs attributes logs to the objects that they are named after.
 func (a *assembler) emitLogs() {
-	index := a.podIndex()
+	index := a.newLogIndex()
 	for _, f := range a.finds {
 		for _, l := range f.logs {
-			object, ok := a.logObject(l, index)
+			object, ok := index.object(l)
 			if !ok && !l.sure {
 				f.form = FormUnknown
 				continue
@@ -32,29 +34,54 @@ func (a *assembler) emitLogs() {
 	}
 }
 
-// podIndex has the pods below each workload.
-func (a *assembler) podIndex() map[record.Ref][]record.Ref {
-	index := map[record.Ref][]record.Ref{}
+// logIndex finds objects by what logs are named after.
+type logIndex struct {
+	names  *resource.Names
+	states map[record.Ref]*state
+	// below has the pods of each workload, named the namespaces of each kind and
+	// name, pods all pods by name.
+	below map[record.Ref][]record.Ref
+	named map[record.Ref][]string
+	pods  []record.Ref
+}
+
+func (a *assembler) newLogIndex() logIndex {
+	x := logIndex{names: a.names, states: a.states, below: map[record.Ref][]record.Ref{}, named: map[record.Ref][]string{}}
+	add := func(ref record.Ref) {
+		key := ref
+		key.Namespace = ""
+		if !slices.Contains(x.named[key], ref.Namespace) {
+			x.named[key] = append(x.named[key], ref.Namespace)
+		}
+	}
 	for _, ref := range a.order {
+		add(ref)
 		if ref.Kind != "Pod" {
 			continue
 		}
+		x.pods = append(x.pods, ref)
 		for _, own := range a.owners.above(ref) {
-			index[own.Key()] = append(index[own.Key()], ref)
+			own = own.Key()
+			x.below[own] = append(x.below[own], ref)
+			add(own)
 		}
 	}
-	return index
+	for _, namespaces := range x.named {
+		sort.Strings(namespaces)
+	}
+	sort.Slice(x.pods, func(i, j int) bool { return x.pods[i].Name < x.pods[j].Name })
+	return x
 }
 
-// logObject is the object that a log is of: the pod of that name, the only pod
-// of the workload of that name, that workload, or the pods that start so.
-func (a *assembler) logObject(l logFind, pods map[record.Ref][]record.Ref) (record.Ref, bool) {
+// object is the object that a log is of: the pod of that name, the only pod of
+// the workload of that name, that workload, or the only pod that starts so.
+func (x logIndex) object(l logFind) (record.Ref, bool) {
 	if l.pod == "" {
 		return record.Ref{}, false
 	}
 	kinds := []string{"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Service"}
 	namespace := l.namespace
-	if k, ok := a.names.Find(l.kind); ok {
+	if k, ok := x.names.Find(l.kind); ok {
 		kinds = []string{k.Kind}
 		// The first part of kind/name is not a namespace.
 		if namespace == l.kind {
@@ -62,57 +89,55 @@ func (a *assembler) logObject(l logFind, pods map[record.Ref][]record.Ref) (reco
 		}
 	}
 	for _, kind := range kinds {
-		k, _ := a.names.Find(kind)
-		for _, ns := range a.namespacesOf(namespace, k.Ref("", l.pod)) {
-			ref := k.Ref(ns, l.pod)
-			s, ok := a.states[ref]
-			if !ok {
-				continue
+		k, _ := x.names.Find(kind)
+		namespaces := []string{namespace}
+		if namespace == "" {
+			namespaces = x.named[k.Ref("", l.pod)]
+		}
+		for _, ns := range namespaces {
+			if ref, ok := x.exact(k.Ref(ns, l.pod)); ok {
+				return ref, true
 			}
-			if p := pods[ref]; kind != "Pod" && len(p) == 1 {
-				return a.states[p[0]].ref, true
-			}
-			return s.ref, true
 		}
 	}
-	// A container's or pod's name that the dump shows nowhere else.
-	if ref, ok := a.byPrefix(namespace, l.pod); ok {
+	if ref, ok := x.byPrefix(namespace, l.pod); ok {
 		return ref, true
 	}
+	// The dump shows it nowhere else.
 	if namespace != "" && (l.sure || l.container != "") {
-		k, _ := a.names.Find(kinds[0])
+		k, _ := x.names.Find(kinds[0])
 		return k.Ref(namespace, l.pod), true
 	}
 	return record.Ref{}, false
 }
 
-// namespacesOf are the namespaces to look for an object in.
-func (a *assembler) namespacesOf(namespace string, ref record.Ref) []string {
-	if namespace != "" {
-		return []string{namespace}
+func (x logIndex) exact(ref record.Ref) (record.Ref, bool) {
+	s, shown := x.states[ref]
+	switch p := x.below[ref]; {
+	case len(p) == 1:
+		return x.states[p[0]].ref, true
+	case shown:
+		return s.ref, true
+	default:
+		return ref, len(p) > 1
 	}
-	var out []string
-	for r := range a.states {
-		if r.Kind == ref.Kind && r.Name == ref.Name {
-			out = append(out, r.Namespace)
-		}
-	}
-	sort.Strings(out)
-	return out
 }
 
 // byPrefix is the only pod whose name starts so.
-func (a *assembler) byPrefix(namespace, name string) (record.Ref, bool) {
-	var found []record.Ref
-	for _, ref := range a.order {
-		if ref.Kind == "Pod" && strings.HasPrefix(ref.Name, name+"-") && (namespace == "" || ref.Namespace == namespace) {
-			found = append(found, a.states[ref].ref)
+func (x logIndex) byPrefix(namespace, name string) (record.Ref, bool) {
+	var found record.Ref
+	n := 0
+	from := sort.Search(len(x.pods), func(i int) bool { return x.pods[i].Name >= name+"-" })
+	for _, ref := range x.pods[from:] {
+		if !strings.HasPrefix(ref.Name, name+"-") {
+			break
+		}
+		if namespace == "" || ref.Namespace == namespace {
+			found = x.states[ref].ref
+			n++
 		}
 	}
-	if len(found) == 1 {
-		return found[0], true
-	}
-	return record.Ref{}, false
+	return found, n == 1
 }
 
 // emitUsage keeps what kubectl top shows.

@@ -37,36 +37,45 @@ func lineTime(l string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// past are the fields of objects whose times were past when they were written:
+// past tells the fields of objects whose times were past when they were written:
 // other fields hold times to come, as those of certificates and schedules.
-var past = [][]byte{[]byte(`"renewTime"`), []byte(`"lastHeartbeatTime"`), []byte(`"lastTransitionTime"`), []byte(`"lastTimestamp"`),
-	[]byte(`"eventTime"`), []byte(`"lastObservedTime"`), []byte(`"startedAt"`), []byte(`"finishedAt"`), []byte(`"creationTimestamp"`)}
+func past(key []byte) bool {
+	switch string(key) {
+	case "renewTime", "lastHeartbeatTime", "lastTransitionTime", "lastUpdateTime", "lastTimestamp", "eventTime", "lastObservedTime",
+		"startedAt", "finishedAt", "startTime", "completionTime", "creationTimestamp":
+		return true
+	}
+	return false
+}
 
-// newestIn is the newest such time in an object.
+// newestIn is the newest such time in an object. It looks for what starts like a
+// year, and only then at the key before it.
 func newestIn(raw []byte) time.Time {
 	var newest time.Time
-	for _, key := range past {
-		for at := 0; ; {
-			i := bytes.Index(raw[at:], key)
-			if i < 0 {
-				break
-			}
-			at += i + len(key)
-			rest := raw[at:min(len(raw), at+48)]
-			open := bytes.IndexByte(rest, '"')
-			if open < 0 {
-				continue
-			}
-			end := bytes.IndexByte(rest[open+1:], '"')
-			if end < 20 {
-				continue
-			}
-			if t, err := time.Parse(time.RFC3339Nano, string(rest[open+1:open+1+end])); err == nil && t.After(newest) {
-				newest = t
-			}
+	century := []byte(`"20`)
+	for at := 0; ; {
+		i := bytes.Index(raw[at:], century)
+		if i < 0 {
+			return newest
+		}
+		start := at + i
+		at = start + len(century)
+		if len(raw) < start+22 || raw[start+11] != 'T' || raw[start+5] != '-' {
+			continue
+		}
+		end := bytes.IndexByte(raw[at:min(len(raw), at+40)], '"')
+		key := bytes.TrimRight(raw[max(0, start-40):start], " \t\r\n:")
+		if end < 0 || len(key) < 2 || key[len(key)-1] != '"' {
+			continue
+		}
+		key = key[:len(key)-1]
+		if !past(key[bytes.LastIndexByte(key, '"')+1:]) {
+			continue
+		}
+		if t, err := time.Parse(time.RFC3339Nano, string(raw[start+1:at+end])); err == nil && t.After(newest) {
+			newest = t
 		}
 	}
-	return newest
 }
 
 // newestShown is the newest time that a description shows as past.

@@ -15,6 +15,9 @@ func recognise(data []byte) Form {
 	if len(trimmed) == 0 {
 		return FormEmpty
 	}
+	if bytes.HasPrefix(trimmed, []byte("==== START logs for ")) || bytes.Contains(trimmed, []byte("\n==== START logs for container ")) {
+		return FormClusterInfo
+	}
 	if trimmed[0] == '{' || trimmed[0] == '[' {
 		if f := recogniseJSON(trimmed); f != FormUnknown {
 			return f
@@ -22,8 +25,6 @@ func recognise(data []byte) Form {
 	}
 	start := string(trimmed[:min(len(trimmed), 1<<16)])
 	switch {
-	case startMarker.MatchString(start):
-		return FormClusterInfo
 	case isYAML(start):
 		return FormYAML
 	case hasPrompt(start):

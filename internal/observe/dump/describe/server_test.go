@@ -78,7 +78,7 @@ func selected(o stored, r *http.Request) bool {
 }
 
 // described is what kubectl prints of an object.
-func described(t *testing.T, k resource.Kind, o resource.Object, others ...stored) string {
+func described(t testing.TB, k resource.Kind, o resource.Object, others ...stored) string {
 	t.Helper()
 	server := httptest.NewServer(&api{append(others, stored{k, o})})
 	t.Cleanup(server.Close)
