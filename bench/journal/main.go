@@ -122,6 +122,13 @@ func (b *bench) write(ctx context.Context) (*written, error) {
 	if j, err = journal.Open(b.dir, options()); err != nil {
 		return nil, err
 	}
+	// What was being merged when it was closed is merged now.
+	for same := 0; same < 20; same++ {
+		time.Sleep(100 * time.Millisecond)
+		if s := j.Stats(); s.Segments != w.stats.Segments {
+			w.stats, same = s, 0
+		}
+	}
 	w.stats = j.Stats()
 	return w, j.Close()
 }

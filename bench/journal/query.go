@@ -107,9 +107,19 @@ func (b *bench) open() ([]opened, error) {
 
 // multiply links the segments of one folder into another until they are so large.
 func multiply(from, to string, bytes int64) error {
-	segments, err := filepath.Glob(filepath.Join(from, "*.seg"))
-	if err != nil || len(segments) == 0 {
-		return fmt.Errorf("no segments in %s: %w", from, err)
+	var segments []string
+	ext := ""
+	for _, ext = range []string{".merged", ".seg"} {
+		var err error
+		if segments, err = filepath.Glob(filepath.Join(from, "*"+ext)); err != nil {
+			return err
+		}
+		if len(segments) > 0 {
+			break
+		}
+	}
+	if len(segments) == 0 {
+		return fmt.Errorf("no segments in %s", from)
 	}
 	for n := 1; bytes > 0; n++ {
 		s := segments[n%len(segments)]
@@ -117,7 +127,7 @@ func multiply(from, to string, bytes int64) error {
 		if err != nil {
 			return err
 		}
-		if err := os.Link(s, filepath.Join(to, fmt.Sprintf("%016d.seg", n))); err != nil {
+		if err := os.Link(s, filepath.Join(to, fmt.Sprintf("%016d%s", n, ext))); err != nil {
 			return err
 		}
 		bytes -= info.Size()
@@ -132,7 +142,7 @@ func (b *bench) crash(dir string) error {
 		return err
 	}
 	m := newMix(b.pods)
-	for range 120 {
+	for range 45 {
 		if err := j.Append(m.batch(1000)...); err != nil {
 			return err
 		}

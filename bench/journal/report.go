@@ -35,6 +35,7 @@ func (b *bench) report(generation cost, w *written, queries []asked, opens []ope
 	row("… of which making it", fmt.Sprintf("%.1f µs", generation.cpu*1e6), "")
 	row("so the journal's CPU allows", fmt.Sprintf("%.0f/s", 1/(w.cost.cpu-generation.cpu)), fmt.Sprintf("%d/s", targetRate))
 	row("on disk, index included", fmt.Sprintf("%.1f B a record", float64(w.stats.Bytes)/float64(w.stats.Records)), fmt.Sprintf("%d B", targetBytes))
+	row("segments", fmt.Sprint(w.stats.Segments), "")
 	row("queue full", fmt.Sprintf("%d times", w.full), "")
 	row("peak resident memory while writing", fmt.Sprintf("%.0f MB", float64(w.peak)/1e6), "")
 	for _, q := range queries {

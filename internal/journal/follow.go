@@ -57,7 +57,10 @@ func (j *Journal) Follow(ctx context.Context, f Filter) iter.Seq2[record.Record,
 			stopped = !yield(r, err) || (q.Limit > 0 && given >= q.Limit)
 			return !stopped
 		}
-		j.merge(ctx, q, past, give)
+		func() {
+			defer release(past)
+			j.merge(ctx, q, past, give)
+		}()
 		for !stopped {
 			j.followLive(ctx, q, sub, give)
 			if ctx.Err() != nil || j.isClosed() {

@@ -23,10 +23,10 @@ const (
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // codec compresses and decompresses. Decompressing may be done by many
-// goroutines, compressing by one.
+// goroutines; each encoder belongs to one: the writer, sealing, merging.
 type codec struct {
-	fast, small *zstd.Encoder
-	decoder     *zstd.Decoder
+	fast, small, merge *zstd.Encoder
+	decoder            *zstd.Decoder
 }
 
 func newCodec() (*codec, error) {
@@ -40,7 +40,7 @@ func newCodec() (*codec, error) {
 		}
 		return e
 	}
-	c.fast, c.small = encoder(zstd.SpeedFastest), encoder(zstd.SpeedDefault)
+	c.fast, c.small, c.merge = encoder(zstd.SpeedFastest), encoder(zstd.SpeedDefault), encoder(zstd.SpeedDefault)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,7 @@ func (c *codec) close() {
 	c.decoder.Close()
 	c.fast.Close()
 	c.small.Close()
+	c.merge.Close()
 }
 
 // appendFrame compresses raw and appends it as a frame.

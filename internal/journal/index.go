@@ -12,6 +12,8 @@ const indexVersion = 'I'
 
 // index is what is kept in memory of a segment.
 type index struct {
+	// First is the number of the first small segment that it stands for.
+	First    uint64
 	Records  int
 	Oldest   int64
 	Newest   int64
@@ -40,7 +42,7 @@ type page struct {
 // encode writes the index. Blocks lie one after the other from the file's start,
 // so their lengths say where.
 func (x *index) encode() []byte {
-	b := []byte{indexVersion}
+	b := binary.AppendUvarint([]byte{indexVersion}, x.First)
 	b = binary.AppendUvarint(b, uint64(len(x.Types)))
 	for _, t := range x.Types {
 		b = binary.AppendUvarint(b, uint64(len(t)))
@@ -82,6 +84,7 @@ func decodeIndex(b []byte) (x index, err error) {
 		b = b[n:]
 		return v
 	}
+	x.First = uvarint()
 	// count is a number of things of at least one byte each.
 	count := func() uint64 {
 		n := uvarint()

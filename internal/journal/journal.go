@@ -38,6 +38,7 @@ type Journal struct {
 	segments              []*segment // oldest first
 	sealing               *memtable  // full, being written as a segment
 	active                *memtable
+	merging               bool
 	logBytes              map[uint64]int64 // by number
 	subs                  map[*subscription]struct{}
 	stats                 Stats

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -162,6 +165,45 @@ func waitSegments(t *testing.T, j *Journal, n int) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Fatalf("%d segments, want %d: %v", j.Stats().Segments, n, j.Health())
+}
+
+// Merged segments have the same records, also when the journal is opened after an
+// end at which those that they were made of were still there.
+func TestMerge(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, small)
+	all := fill(t, j, 20000)
+	for range 1000 {
+		if j.Stats().Segments < mergeCount {
+			if m, _ := filepath.Glob(filepath.Join(dir, "*"+mergedExt)); len(m) == 1 {
+				break
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	check := func(when string, j *Journal) {
+		t.Helper()
+		for name, f := range filters {
+			if got, want := ask(t, j, f), want(all, f); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, %s: got %d records, want %d", when, name, len(got), len(want))
+			}
+		}
+	}
+	if j.Stats().Segments >= mergeCount {
+		t.Fatalf("nothing was merged: %+v, %v", j.Stats(), j.Health())
+	}
+	check("merged", j)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(dir, "0000000000000003.seg")
+	if err := os.WriteFile(left, []byte("left behind"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check("opened again", open(t, dir, small))
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("what is part of a merged segment was not removed")
+	}
 }
 
 func TestQueryStopsEarly(t *testing.T) {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,27 +18,24 @@ import (
 const (
 	logExt     = ".wal"
 	segmentExt = ".seg"
+	mergedExt  = ".merged"
 )
 
 // load reads the folder: segments' indexes, and what the logs have into memory.
 func (j *Journal) load() (*writer, error) {
-	logs, segments, err := j.files()
+	logs, segments, merged, err := j.files()
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range segments {
-		s, err := j.openOrRebuild(n)
-		if err != nil {
-			return nil, err
-		}
-		j.segments = append(j.segments, s)
+	if err := j.loadSegments(segments, merged); err != nil {
+		return nil, err
 	}
 	next := uint64(1)
-	if len(segments) > 0 {
-		next = segments[len(segments)-1] + 1
+	if n := len(j.segments); n > 0 {
+		next = j.segments[n-1].number + 1
 	}
 	for i, n := range logs {
-		if slices.Contains(segments, n) {
+		if slices.ContainsFunc(j.segments, func(s *segment) bool { return s.First <= n && n <= s.number }) {
 			// It was sealed, and the end came before it was removed.
 			if err := os.Remove(j.path(n, logExt)); err != nil {
 				return nil, err
@@ -67,12 +65,41 @@ func (j *Journal) load() (*writer, error) {
 	return newWriter(j), nil
 }
 
+// loadSegments opens segments, oldest first. A small one that is also part of a
+// merged one is removed: the end came before that.
+func (j *Journal) loadSegments(small, merged []uint64) error {
+	for _, n := range merged {
+		s, err := j.openOrRebuild(n, mergedExt)
+		if err != nil {
+			return err
+		}
+		s.large = true
+		j.segments = append(j.segments, s)
+	}
+	whole := j.segments
+	for _, n := range small {
+		if slices.ContainsFunc(whole, func(s *segment) bool { return s.First <= n && n <= s.number }) {
+			if err := os.Remove(j.path(n, segmentExt)); err != nil {
+				return err
+			}
+			continue
+		}
+		s, err := j.openOrRebuild(n, segmentExt)
+		if err != nil {
+			return err
+		}
+		j.segments = append(j.segments, s)
+	}
+	slices.SortFunc(j.segments, func(a, b *segment) int { return cmp.Compare(a.number, b.number) })
+	return nil
+}
+
 // files is the numbers of logs and segments, sorted. Half-written segments are
 // removed: their logs are still there.
-func (j *Journal) files() (logs, segments []uint64, err error) {
+func (j *Journal) files() (logs, segments, merged []uint64, err error) {
 	entries, err := os.ReadDir(j.dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, e := range entries {
 		ext := filepath.Ext(e.Name())
@@ -80,18 +107,21 @@ func (j *Journal) files() (logs, segments []uint64, err error) {
 		switch {
 		case ext == ".tmp":
 			if err := os.Remove(filepath.Join(j.dir, e.Name())); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 		case err != nil:
 		case ext == logExt:
 			logs = append(logs, n)
 		case ext == segmentExt:
 			segments = append(segments, n)
+		case ext == mergedExt:
+			merged = append(merged, n)
 		}
 	}
 	slices.Sort(logs)
 	slices.Sort(segments)
-	return logs, segments, nil
+	slices.Sort(merged)
+	return logs, segments, merged, nil
 }
 
 // readLog reads a log into memory and cuts off a damaged tail.
@@ -161,8 +191,8 @@ func (m *memtable) load(raw []byte) error {
 
 // openOrRebuild opens a segment. If its index is damaged, the segment is written
 // anew from the blocks that are whole.
-func (j *Journal) openOrRebuild(number uint64) (*segment, error) {
-	path := j.path(number, segmentExt)
+func (j *Journal) openOrRebuild(number uint64, ext string) (*segment, error) {
+	path := j.path(number, ext)
 	s, err := openSegment(j.codec, path, number)
 	if !errors.Is(err, errDamaged) && !errors.Is(err, fs.ErrInvalid) {
 		return s, err
@@ -175,12 +205,14 @@ func (j *Journal) openOrRebuild(number uint64) (*segment, error) {
 	if _, err := j.readFrames(path, data, m); err != nil {
 		return nil, err
 	}
-	return j.writeSegment(m)
+	// Which small ones a merged one stood for is lost with its index; those that
+	// an end at that moment left behind would be read twice.
+	return j.writeSegment(m, ext)
 }
 
 // sealNow writes a memtable as a segment and removes its log.
 func (j *Journal) sealNow(m *memtable) error {
-	s, err := j.writeSegment(m)
+	s, err := j.writeSegment(m, segmentExt)
 	if err != nil {
 		return err
 	}
@@ -189,13 +221,13 @@ func (j *Journal) sealNow(m *memtable) error {
 	return os.Remove(j.path(m.number, logExt))
 }
 
-func (j *Journal) writeSegment(m *memtable) (*segment, error) {
+func (j *Journal) writeSegment(m *memtable, ext string) (*segment, error) {
 	raws, err := m.raws()
 	if err != nil {
 		return nil, err
 	}
-	path := j.path(m.number, segmentExt)
-	if err := seal(j.codec, path, raws); err != nil {
+	path := j.path(m.number, ext)
+	if err := seal(j.codec, path, m.number, raws); err != nil {
 		return nil, fmt.Errorf("seal segment %d: %w", m.number, err)
 	}
 	return openSegment(j.codec, path, m.number)

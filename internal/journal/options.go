@@ -23,8 +23,8 @@ type Options struct {
 	// it is tried again. Default 1 s.
 	RetryEvery time.Duration
 	// SegmentRecords and SegmentBytes are when a log is sealed. The memory of a
-	// journal is at most about eight times SegmentBytes, plus the queue and
-	// about 3 MB for each GB on disk. Defaults 196,608 and 32 MiB.
+	// journal is at most about twelve times SegmentBytes, plus the queue
+	// and about 5 MB for each GB on disk. Defaults 131,072 and 16 MiB.
 	SegmentRecords int
 	SegmentBytes   int
 	// OnDamage is told of each damaged part that is found, from any goroutine.
@@ -40,8 +40,8 @@ func (o Options) complete() Options {
 	setDefault(&o.FlushEvery, 20*time.Millisecond)
 	setDefault(&o.SyncEvery, time.Second)
 	setDefault(&o.RetryEvery, time.Second)
-	setDefault(&o.SegmentRecords, 196608)
-	setDefault(&o.SegmentBytes, 32<<20)
+	setDefault(&o.SegmentRecords, 131072)
+	setDefault(&o.SegmentBytes, 16<<20)
 	if o.OnDamage == nil {
 		o.OnDamage = func(*Damage) {}
 	}

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"iter"
 	"slices"
 
@@ -20,6 +19,7 @@ func (j *Journal) Query(ctx context.Context, f Filter) iter.Seq2[record.Record, 
 		j.mu.RLock()
 		sources := j.sources(q)
 		j.mu.RUnlock()
+		defer release(sources)
 		j.merge(ctx, q, sources, yield)
 	}
 }
@@ -30,6 +30,15 @@ type source struct {
 	oldest, newest int64
 	order          int // of records of the same time
 	open           func(*blockCache) (*cursor, error)
+	segment        *segment // held for the query; nil for a memtable
+}
+
+func release(sources []source) {
+	for _, s := range sources {
+		if s.segment != nil {
+			s.segment.release()
+		}
+	}
 }
 
 // sources is what may have wanted records; mu is held.
@@ -37,7 +46,8 @@ func (j *Journal) sources(q *query) []source {
 	var out []source
 	for _, s := range j.segments {
 		if q.overlaps(s.Oldest, s.Newest) {
-			out = append(out, source{s.Oldest, s.Newest, len(out), func(c *blockCache) (*cursor, error) { return j.openSegmentCursor(s, q, c) }})
+			s.refs.Add(1)
+			out = append(out, source{s.Oldest, s.Newest, len(out), func(c *blockCache) (*cursor, error) { return j.openSegmentCursor(s, q, c) }, s})
 		}
 	}
 	for _, m := range []*memtable{j.sealing, j.active} {
@@ -45,7 +55,7 @@ func (j *Journal) sources(q *query) []source {
 			continue
 		}
 		if v := m.view(q); q.overlaps(v.oldest, v.newest) {
-			out = append(out, source{v.oldest, v.newest, len(out), func(c *blockCache) (*cursor, error) { return openMemCursor(v, q, c) }})
+			out = append(out, source{v.oldest, v.newest, len(out), func(c *blockCache) (*cursor, error) { return openMemCursor(v, q, c) }, nil})
 		}
 	}
 	return out
@@ -78,7 +88,6 @@ func (j *Journal) merge(ctx context.Context, q *query, waiting []source, yield f
 		if len(waiting) > 0 && (best == nil || first(&waiting[0]) <= best.position(q.Reverse)) {
 			c, err := waiting[0].open(cache)
 			switch {
-			case errors.Is(err, fs.ErrNotExist): // too old since
 			case err != nil:
 				yield(record.Record{}, err)
 				return

@@ -1,9 +1,6 @@
 package journal
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/block"
@@ -40,7 +37,7 @@ func (w *writer) startSealing() {
 		defer close(done)
 		var s *segment
 		if !w.retry(&w.sealHealth, func() (err error) {
-			s, err = w.writeSegment(m)
+			s, err = w.writeSegment(m, segmentExt)
 			return err
 		}) {
 			return
@@ -53,6 +50,7 @@ func (w *writer) startSealing() {
 		// If it stays, it is removed when the journal is opened.
 		os.Remove(w.path(m.number, logExt))
 		w.removeOld()
+		w.mergeIfDue()
 	})
 }
 
@@ -84,11 +82,8 @@ func (j *Journal) removeOld() {
 	j.segments = kept
 	j.mu.Unlock()
 	for _, s := range gone {
-		// Whoever reads it has it open and reads on.
-		if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			j.mu.Lock()
-			j.sealHealth = fmt.Errorf("remove old records: %w", err)
-			j.mu.Unlock()
-		}
+		s.refs.Add(1)
+		s.gone.Store(true)
+		s.release() // whoever reads it reads on
 	}
 }

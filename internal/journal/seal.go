@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/block"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
@@ -80,7 +82,7 @@ func sortByObject(blocks []*block.Block) []place {
 
 // sealer writes a segment.
 type sealer struct {
-	codec   *codec
+	encoder *zstd.Encoder
 	w       *bufio.Writer
 	at      int64
 	index   index
@@ -90,15 +92,37 @@ type sealer struct {
 	frame   []byte
 }
 
-// seal writes the blocks' records as a segment at path. Until all of it is on
-// disk the file has another name.
-func seal(c *codec, path string, raws [][]byte) (err error) {
+// seal writes the blocks' records as a segment.
+func seal(c *codec, path string, number uint64, raws [][]byte) (err error) {
 	blocks := make([]*block.Block, len(raws))
+	first := make([]int, len(blocks)+1)
 	for i, raw := range raws {
 		if blocks[i], err = block.Parse(raw); err != nil {
 			return err
 		}
+		first[i+1] = first[i] + blocks[i].Len()
 	}
+	return writeSegmentFile(c.small, path, number, func(s *sealer) error {
+		for _, p := range sortByObject(blocks) {
+			r, err := blocks[p.block].Record(int(p.i))
+			if errors.Is(err, record.ErrUnknownType) {
+				continue // it came from a log that a later version wrote
+			}
+			if err != nil {
+				return err
+			}
+			if err := s.add(&r, first[p.block]+int(p.i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeSegmentFile writes what fill adds as a segment at path, which stands for
+// those from the number first on. Until all of it is on disk the file has another
+// name.
+func writeSegmentFile(e *zstd.Encoder, path string, first uint64, fill func(*sealer) error) (err error) {
 	f, err := os.Create(path + ".tmp")
 	if err != nil {
 		return err
@@ -109,22 +133,9 @@ func seal(c *codec, path string, raws [][]byte) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	s := &sealer{codec: c, w: bufio.NewWriterSize(f, 256<<10)}
-	first := make([]int, len(blocks)+1)
-	for i, b := range blocks {
-		first[i+1] = first[i] + b.Len()
-	}
-	for _, p := range sortByObject(blocks) {
-		r, err := blocks[p.block].Record(int(p.i))
-		if errors.Is(err, record.ErrUnknownType) {
-			continue // it came from a log that a later version wrote
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.add(&r, first[p.block]+int(p.i)); err != nil {
-			return err
-		}
+	s := &sealer{encoder: e, w: bufio.NewWriterSize(f, 256<<10), index: index{First: first}}
+	if err := fill(s); err != nil {
+		return err
 	}
 	if err := s.finish(); err != nil {
 		return err
@@ -157,7 +168,7 @@ func (s *sealer) flush() error {
 	if err != nil {
 		return err
 	}
-	s.frame = appendFrame(s.frame[:0], s.codec.small, s.raw)
+	s.frame = appendFrame(s.frame[:0], s.encoder, s.raw)
 	oldest, newest := span(b)
 	n := uint64(len(s.index.Blocks))
 	if n >= 1<<blockBits {
@@ -205,7 +216,7 @@ func (s *sealer) finish() error {
 		}
 	}
 	at := s.at
-	s.frame = appendFrame(s.frame[:0], s.codec.small, s.index.encode())
+	s.frame = appendFrame(s.frame[:0], s.encoder, s.index.encode())
 	tail := binary.LittleEndian.AppendUint64(nil, uint64(at))
 	tail = binary.LittleEndian.AppendUint32(tail, uint32(len(s.frame)))
 	if err := s.write(append(append(s.frame, tail...), tailMagic...)); err != nil {

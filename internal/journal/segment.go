@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"sync/atomic"
 )
 
 // A segment is a file that never changes:
@@ -28,7 +29,18 @@ type segment struct {
 	number uint64
 	path   string
 	bytes  int64
+	large  bool         // merged, or not to be; the journal's mu guards it
+	refs   atomic.Int32 // of queries and of merging
+	gone   atomic.Bool  // no longer of the journal: removed after its last use
 	index
+}
+
+// release ends a use.
+func (s *segment) release() {
+	if s.refs.Add(-1) == 0 && s.gone.Load() {
+		// If it stays, opening the journal removes it.
+		os.Remove(s.path)
+	}
 }
 
 // openSegment reads a segment's index.

@@ -42,6 +42,7 @@ func (w *writer) run() {
 	clean := time.NewTicker(time.Hour)
 	defer clean.Stop()
 	w.removeOld()
+	w.mergeIfDue()
 	for {
 		timer := time.NewTimer(w.nextSync())
 		select {
