@@ -19,7 +19,6 @@ const (
 // grace periods, schedules by the minute). The fast profile leaves them out.
 var tooLong = []string{
 	`CronJob`,
-	`the original version has been compacted`,
 	`issue 500 podspec updates`,
 	`should \*not\* be restarted`,
 	`should be restarted with a GRPC`,
@@ -27,8 +26,6 @@ var tooLong = []string{
 	`should never be ready and never restart`,
 	`rolling updates and roll backs`,
 	`canary updates and phased rolling updates`,
-	`halt if any stateful pod is unhealthy`,
-	`Burst scaling`,
 	`extended resize with equivalents`,
 	`updates should be reflected in volume`,
 	`switch session affinity`,
