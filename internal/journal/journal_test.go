@@ -172,10 +172,10 @@ func waitSegments(t *testing.T, j *Journal, n int) {
 func TestMerge(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, small)
-	all := fill(t, j, 20000)
+	all := fill(t, j, 36000)
 	for range 1000 {
 		if j.Stats().Segments < mergeCount {
-			if m, _ := filepath.Glob(filepath.Join(dir, "*"+mergedExt)); len(m) == 1 {
+			if m, _ := filepath.Glob(filepath.Join(dir, "*"+mergedExt)); len(m) == 2 {
 				break
 			}
 		}
@@ -191,6 +191,11 @@ func TestMerge(t *testing.T) {
 	}
 	if j.Stats().Segments >= mergeCount {
 		t.Fatalf("nothing was merged: %+v, %v", j.Stats(), j.Health())
+	}
+	for _, s := range j.segments {
+		if n := s.number - s.First + 1; n != 1 && n != mergeCount {
+			t.Errorf("a segment was made of %d: large ones must not be merged again", n)
+		}
 	}
 	check("merged", j)
 	if err := j.Close(); err != nil {

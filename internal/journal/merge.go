@@ -124,7 +124,11 @@ func (j *Journal) mergeSegments(in []*segment) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openSegment(j.codec, path, number)
+	out, err := openSegment(j.codec, path, number)
+	if err == nil {
+		out.large = true
+	}
+	return out, err
 }
 
 // mergeHead is the next record of a segment.
