@@ -1,4 +1,4 @@
-package describe
+package roundtrip
 
 import (
 	appsv1 "k8s.io/api/apps/v1"

@@ -1,15 +1,14 @@
-package describe
+package roundtrip
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/describe"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
-	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
 // TestRoundTrip prints objects with kubectl's own describers and reads them back:
@@ -27,8 +26,8 @@ func TestRoundTrip(t *testing.T) {
 				o := make(g)
 				o.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
 				text := described(t, k, o)
-				for _, scope := range []Scope{{Kind: k, Namespace: o.GetNamespace()}, {Namespace: o.GetNamespace()}} {
-					views, failed := Parse(text, scope, names)
+				for _, scope := range []describe.Scope{{Kind: k, Namespace: o.GetNamespace()}, {Namespace: o.GetNamespace()}} {
+					views, failed := describe.Parse(text, scope, names)
 					if len(failed) > 0 || len(views) != 1 {
 						t.Fatalf("seed %d: read %d objects, failed at %v:\n%s", seed, len(views), failed, text)
 					}
@@ -54,7 +53,7 @@ func TestSeveral(t *testing.T) {
 		text += described(t, k, o) + "\n\n"
 		want = append(want, kind+"/"+o.GetName())
 	}
-	views, failed := Parse(text, Scope{}, names)
+	views, failed := describe.Parse(text, describe.Scope{}, names)
 	var got []string
 	for _, v := range views {
 		got = append(got, v.Kind.Kind+"/"+v.Object.GetName())
@@ -76,22 +75,4 @@ func plain(t *testing.T, o any) any {
 		t.Fatal(err)
 	}
 	return v
-}
-
-func TestToleration(t *testing.T) {
-	for _, s := range []string{"node.kubernetes.io/not-ready:NoExecute op=Exists for 300s", "op=Exists", ":NoSchedule op=Exists", "a=b:NoSchedule", "a=b", "a:NoExecute for 5s"} {
-		got, ok := toleration(s)
-		if !ok {
-			t.Errorf("%q is not read", s)
-		}
-		if s == "op=Exists" && (got.Key != "" || got.Operator != "Exists") {
-			t.Errorf("%q: %+v", s, got)
-		}
-	}
-}
-
-func TestAge(t *testing.T) {
-	if got := view.ParseAge("5m30s"); fmt.Sprint(got.Span, got.Unit, got.Known) != "5m30s 1s true" {
-		t.Errorf("5m30s: %+v", got)
-	}
 }

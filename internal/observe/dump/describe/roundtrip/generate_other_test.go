@@ -1,4 +1,4 @@
-package describe
+package roundtrip
 
 import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"

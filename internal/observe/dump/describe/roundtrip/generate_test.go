@@ -1,4 +1,4 @@
-package describe
+package roundtrip
 
 import (
 	"fmt"
@@ -192,7 +192,7 @@ func (g *generator) template() corev1.PodTemplateSpec {
 func (g *generator) controlled(m metav1.ObjectMeta, kind string) metav1.ObjectMeta {
 	if g.maybe() {
 		yes := true
-		m.OwnerReferences = []metav1.OwnerReference{{APIVersion: ownerVersion(kind), Kind: kind, Name: g.name(), Controller: &yes}}
+		m.OwnerReferences = []metav1.OwnerReference{{APIVersion: version(kind), Kind: kind, Name: g.name(), Controller: &yes}}
 	}
 	return m
 }
@@ -206,4 +206,12 @@ func generators() map[string]func(g *generator) resource.Object {
 		m[k] = f
 	}
 	return m
+}
+
+// version is the API version of the kinds that own others.
+func version(kind string) string {
+	if kind == "CronJob" {
+		return "batch/v1"
+	}
+	return "apps/v1"
 }

@@ -1,4 +1,4 @@
-package describe
+package roundtrip
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	selectors "k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
 	kubectl "k8s.io/kubectl/pkg/describe"
 
@@ -64,7 +64,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func selected(o stored, r *http.Request) bool {
-	if s, err := selectors.Parse(r.URL.Query().Get("labelSelector")); err == nil && !s.Matches(selectors.Set(o.GetLabels())) {
+	if s, err := labels.Parse(r.URL.Query().Get("labelSelector")); err == nil && !s.Matches(labels.Set(o.GetLabels())) {
 		return false
 	}
 	e, ok := o.Object.(*corev1.Event)
