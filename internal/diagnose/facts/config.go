@@ -39,7 +39,7 @@ func config(m *model.Model, emit func(Fact)) {
 }
 
 func missing(m *model.Model, w *model.Workload, p *model.Pod, message string, ev Evidence, bad bool, emit func(Fact)) {
-	f := Fact{Object: w.Key, Still: bad, Since: p.Since(), Pods: []model.Key{p.Key}, Evidence: []Evidence{ev}, Strength: 0.97}
+	f := Fact{Object: w.Key, Still: bad, Since: since(p), Pods: []model.Key{p.Key}, Evidence: []Evidence{ev}, Strength: 0.97}
 	if !bad {
 		f.Gone, f.Until = "its pods run now", ev.Time
 	}

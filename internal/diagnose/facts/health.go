@@ -64,6 +64,9 @@ func sinceBad(pods []*model.Pod) time.Time {
 	return t
 }
 
+// since is when a pod ceased to be well, or when it was made if it never was.
+func since(p *model.Pod) time.Time { return sinceBad([]*model.Pod{p}) }
+
 func keys(pods []*model.Pod) []model.Key {
 	out := make([]model.Key, 0, len(pods))
 	for _, p := range pods {
@@ -100,5 +103,3 @@ func eventOwner(m *model.Model, k model.Key) *model.Workload {
 func recent(m *model.Model, e *model.Event) bool {
 	return e.Last.IsZero() || m.Now.IsZero() || m.Now.Sub(e.Last) < 10*time.Minute
 }
-
-func zero(t time.Time) bool { return t.IsZero() }

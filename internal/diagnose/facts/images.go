@@ -56,7 +56,7 @@ func images(m *model.Model, emit func(Fact)) {
 				known = classifyPull(m, w, p, image, e.Message, evidence("event", e.Reason+": "+e.Message, e.First), len(waits) > 0, emit) || known
 			}
 			if !known && len(waits) > 0 {
-				emit(Fact{ID: "ImagePullFails", Object: w.Key, Still: true, Since: p.Since(), Pods: []model.Key{p.Key}, Strength: 0.8,
+				emit(Fact{ID: "ImagePullFails", Object: w.Key, Still: true, Since: since(p), Pods: []model.Key{p.Key}, Strength: 0.8,
 					Message:  "the image " + waits[0].Image + " does not come",
 					Evidence: []Evidence{evidence("state", "container "+waits[0].Name+" "+waits[0].State.Waiting.Reason, m.Now)}})
 			}
@@ -88,7 +88,7 @@ func classifyPull(m *model.Model, w *model.Workload, p *model.Pod, image, messag
 		if !r.expr.MatchString(message) {
 			continue
 		}
-		f := Fact{ID: r.id, Object: w.Key, Still: still, Since: p.Since(), Pods: []model.Key{p.Key}, Strength: 0.95,
+		f := Fact{ID: r.id, Object: w.Key, Still: still, Since: since(p), Pods: []model.Key{p.Key}, Strength: 0.95,
 			Message: "the image " + image + " " + r.text, Evidence: []Evidence{ev}}
 		if !still {
 			f.Gone, f.Until = "the image came since", m.Now

@@ -114,7 +114,7 @@ func unscheduled(m *model.Model, w *model.Workload, p *model.Pod, message string
 		if g == nil {
 			continue
 		}
-		f := Fact{ID: o.id, Object: w.Key, Still: true, Since: p.Since(), Pods: []model.Key{p.Key}, Evidence: []Evidence{e}, Strength: 0.9}
+		f := Fact{ID: o.id, Object: w.Key, Still: true, Since: since(p), Pods: []model.Key{p.Key}, Evidence: []Evidence{e}, Strength: 0.9}
 		named := ""
 		for _, s := range g[1:] {
 			if s != "" {

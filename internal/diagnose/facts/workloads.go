@@ -152,10 +152,10 @@ func evicted(m *model.Model, w *model.Workload, emit func(Fact)) {
 	for _, p := range w.Pods {
 		switch p.Status.Reason {
 		case "Evicted":
-			emit(Fact{ID: "PodEvicted", Object: w.Key, Still: !healthOf(w).fine(), Since: p.Since(), Pods: []model.Key{p.Key}, Message: "pods were evicted: " + clip(p.Status.Message, 140),
+			emit(Fact{ID: "PodEvicted", Object: w.Key, Still: !healthOf(w).fine(), Since: since(p), Pods: []model.Key{p.Key}, Message: "pods were evicted: " + clip(p.Status.Message, 140),
 				Gone: "its pods run elsewhere now", Evidence: []Evidence{evidence("state", p.Status.Message, p.Since())}})
 		case "Preempting", "Preempted":
-			emit(Fact{ID: "PodPreempted", Object: w.Key, Still: !healthOf(w).fine(), Since: p.Since(), Pods: []model.Key{p.Key}, Message: "pods had to make room for others of higher priority",
+			emit(Fact{ID: "PodPreempted", Object: w.Key, Still: !healthOf(w).fine(), Since: since(p), Pods: []model.Key{p.Key}, Message: "pods had to make room for others of higher priority",
 				Gone: "its pods run again", Evidence: []Evidence{evidence("state", p.Status.Message, p.Since())}})
 		}
 		for _, e := range m.Events(p.Key) {

@@ -107,7 +107,7 @@ func (g *Graph) incident(part []int) *Incident {
 		return nil
 	}
 	for _, i := range part {
-		if k := facts.Kinds[g.Facts[i].ID]; k.Cause > 0 && !g.explained(i) {
+		if k := facts.Kinds[g.Facts[i].ID]; k.Cause >= LeastCause && !g.explained(i) {
 			in.Candidates = append(in.Candidates, g.candidate(i, in.harm))
 		}
 	}
@@ -124,19 +124,38 @@ func (g *Graph) incident(part []int) *Incident {
 	return in
 }
 
-// explained says that another fact, which this one does not lead to, explains it.
+// LeastCause is how likely a cause a kind of fact must be for such a fact to
+// explain others by itself: that pods are not ready is what is to be explained.
+const LeastCause = 0.1
+
+// explained says that another fact, which this one does not lead to, explains it,
+// be it by way of symptoms.
 func (g *Graph) explained(i int) bool {
+	if len(g.in[i]) == 0 {
+		return false
+	}
 	var reach map[int]bool
-	for _, n := range g.in[i] {
-		c := g.Edges[n].Cause
-		if !g.Facts[c].Still || facts.Kinds[g.Facts[c].ID].Cause == 0 {
-			continue
-		}
-		if reach == nil {
-			reach = g.reach(i)
-		}
-		if !reach[c] || stronger(&g.Facts[c], &g.Facts[i]) {
-			return true
+	seen := map[int]bool{i: true}
+	todo := []int{i}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, n := range g.in[at] {
+			c := g.Edges[n].Cause
+			if seen[c] || !g.Facts[c].Still {
+				continue
+			}
+			seen[c] = true
+			todo = append(todo, c)
+			if facts.Kinds[g.Facts[c].ID].Cause < LeastCause {
+				continue
+			}
+			if reach == nil {
+				reach = g.reach(i)
+			}
+			if !reach[c] || stronger(&g.Facts[c], &g.Facts[i]) {
+				return true
+			}
 		}
 	}
 	return false

@@ -2,14 +2,14 @@ package logline
 
 import "sync"
 
-// telling says whether a line in lower case has a word of any pattern. It goes
-// over the line once, whatever the number of words: an automaton after Aho and
-// Corasick, as a table of states by byte.
-func telling(low string) bool {
+// telling says whether a line has a word of any pattern, in any case. It goes over
+// the line once, whatever the number of words: an automaton after Aho and Corasick,
+// as a table of states by byte.
+func telling(line string) bool {
 	a := automaton()
 	s := uint16(0)
-	for i := 0; i < len(low); i++ {
-		s = a.next[s][low[i]]
+	for i := 0; i < len(line); i++ {
+		s = a.next[s][line[i]]
 		if a.end[s] {
 			return true
 		}
@@ -68,6 +68,11 @@ func (m *machine) link() {
 			}
 			fail[t] = m.next[fail[s]][c]
 			queue = append(queue, t)
+		}
+	}
+	for s := range m.next {
+		for c := byte('A'); c <= 'Z'; c++ {
+			m.next[s][c] = m.next[s][c+'a'-'A']
 		}
 	}
 }

@@ -21,10 +21,10 @@ func Classify(line string) (Hit, bool) {
 	if len(line) > maxLine {
 		line = line[:maxLine]
 	}
-	low := strings.ToLower(line)
-	if !telling(low) {
+	if !telling(line) {
 		return Hit{}, false
 	}
+	low := strings.ToLower(line)
 	for i := range Patterns {
 		p := &Patterns[i]
 		if !anyWord(low, p.Words) {

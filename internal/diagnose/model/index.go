@@ -48,6 +48,7 @@ func (m *Model) Index() *index {
 	}
 	m.idx = x
 	x.addNodes(m)
+	x.addSelectors(m)
 	x.addPods(m)
 	x.addWorkloads(m)
 	x.addServices(m)
@@ -62,11 +63,15 @@ func (m *Model) Index() *index {
 
 // Objects are those of a kind, in the order of their keys.
 func (m *Model) Objects(kind string) []*Object {
+	if out, ok := m.sorted[kind]; ok {
+		return out
+	}
 	out := make([]*Object, 0, len(m.byKind[kind]))
 	for _, o := range m.byKind[kind] {
 		out = append(out, o)
 	}
 	slices.SortFunc(out, func(a, b *Object) int { return a.Key.Compare(b.Key) })
+	m.sorted[kind] = out
 	return out
 }
 
@@ -88,15 +93,29 @@ func (x *index) addNodes(m *Model) {
 	}
 }
 
+// addSelectors notes which labels are asked for: most are not.
+func (x *index) addSelectors(m *Model) {
+	for _, o := range m.Objects(KindService) {
+		if s, ok := o.Value.(*corev1.Service); ok {
+			for k, v := range s.Spec.Selector {
+				x.labels[labelPair{o.Key.Namespace, k, v}] = nil
+			}
+		}
+	}
+}
+
 func (x *index) addPods(m *Model) {
 	objects := m.Objects(KindPod)
 	x.pods = make([]*Pod, 0, len(objects))
+	x.podByKey, x.podByIP = make(map[Key]*Pod, len(objects)), make(map[string]*Pod, len(objects))
+	all := make([]Pod, len(objects)) // one allocation
 	for _, o := range objects {
 		v, ok := o.Value.(*corev1.Pod)
 		if !ok {
 			continue
 		}
-		p := &Pod{Pod: v, Object: o, Key: o.Key}
+		p := &all[len(x.pods)]
+		*p = Pod{Pod: v, Object: o, Key: o.Key}
 		x.pods = append(x.pods, p)
 		x.podByKey[o.Key] = p
 		if v.Status.PodIP != "" && !v.Spec.HostNetwork {
@@ -107,7 +126,9 @@ func (x *index) addPods(m *Model) {
 		}
 		for k, val := range v.Labels {
 			pair := labelPair{o.Key.Namespace, k, val}
-			x.labels[pair] = append(x.labels[pair], p)
+			if _, wanted := x.labels[pair]; wanted {
+				x.labels[pair] = append(x.labels[pair], p)
+			}
 		}
 	}
 }
@@ -300,9 +321,9 @@ func (m *Model) Pod(k Key) *Pod { return m.Index().podByKey[k] }
 // OnNode are the pods of a node.
 func (m *Model) OnNode(node string) []*Pod { return m.Index().onNode[node] }
 
-// Selected are the pods of a namespace with all of the labels; none if there are
-// no labels.
-func (m *Model) Selected(namespace string, selector map[string]string) []*Pod {
+// selected are the pods of a namespace with all of the labels of a Service's
+// selector; none if there are no labels.
+func (m *Model) selected(namespace string, selector map[string]string) []*Pod {
 	if len(selector) == 0 {
 		return nil
 	}

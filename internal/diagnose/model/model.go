@@ -16,6 +16,7 @@ type Model struct {
 
 	objects map[Key]*Object
 	byKind  map[string]map[Key]*Object
+	sorted  map[string][]*Object // by kind, until one comes or goes
 
 	listed map[listed]bool
 	absent map[Key]string
@@ -37,6 +38,10 @@ type Model struct {
 	audits     []Audit
 	latest     time.Time
 
+	// twins are the last pod of each owner: pods made from one template are alike,
+	// and share what they have in common.
+	twins map[Key]*corev1.Pod
+
 	idx *index
 }
 
@@ -45,12 +50,12 @@ type listed struct{ kind, namespace, selector string }
 // New is a model of which nothing is known.
 func New() *Model {
 	return &Model{
-		objects: map[Key]*Object{}, byKind: map[string]map[Key]*Object{},
+		objects: map[Key]*Object{}, byKind: map[string]map[Key]*Object{}, sorted: map[string][]*Object{},
 		listed: map[listed]bool{}, absent: map[Key]string{},
 		events: map[Key]map[eventID]*Event{}, logs: map[Key]*Log{},
 		exits: map[Key][]Exit{}, cores: map[Key][]Core{},
 		usage: map[usageID]record.Usage{}, throttled: map[usageID]record.Throttling{}, pressure: map[usageID]record.Pressure{},
-		network: map[string]*record.Network{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
+		network: map[string]*record.Network{}, twins: map[Key]*corev1.Pod{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
 	}
 }
 
@@ -140,6 +145,7 @@ func (m *Model) addState(r record.Record, key Key, s *record.State) {
 		if old != nil && !r.Time.Before(old.Seen) {
 			old.Deleted = r.Time
 			delete(m.byKind[key.Kind], key)
+			delete(m.sorted, key.Kind)
 		}
 		return
 	}
@@ -158,6 +164,9 @@ func (m *Model) addState(r record.Record, key Key, s *record.State) {
 	if err != nil {
 		return
 	}
+	if p, ok := value.(*corev1.Pod); ok {
+		m.share(p, key.Namespace)
+	}
 	if value.GetName() == "" {
 		value.SetName(key.Name)
 		value.SetNamespace(key.Namespace)
@@ -170,6 +179,7 @@ func (m *Model) addState(r record.Record, key Key, s *record.State) {
 }
 
 func (m *Model) put(o *Object) {
+	delete(m.sorted, o.Key.Kind)
 	m.objects[o.Key] = o
 	kind := m.byKind[o.Key.Kind]
 	if kind == nil {

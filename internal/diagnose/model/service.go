@@ -47,7 +47,7 @@ func (x *index) addServices(m *Model) {
 			continue
 		}
 		s := &Service{Service: v, Object: o, Key: o.Key}
-		s.Pods = m.Selected(o.Key.Namespace, v.Spec.Selector)
+		s.Pods = m.selected(o.Key.Namespace, v.Spec.Selector)
 		seen := map[*Workload]bool{}
 		for _, p := range s.Pods {
 			if !seen[p.Workload] {

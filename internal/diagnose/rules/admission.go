@@ -30,7 +30,7 @@ var admission = []Row{
 		Why:      "with failurePolicy Fail, a webhook that does not answer means no", Source: docs + "reference/access-authn-authz/extensible-admission-controllers/#failure-policy"},
 	{Cause: "PodsMissing PodsPending PodsNotReady CrashLoop ServiceNoEndpoints",
 		Effect: "WebhookDown", Relation: Names,
-		Sentence: "the pods of the webhook {effect} are not there",
+		Sentence: "the pods of {effect} are not there",
 		Why:      "a webhook is a Service with pods like any other", Source: docs + "reference/access-authn-authz/extensible-admission-controllers/"},
 	{Cause: "PodsMissing PodsPending PodsNotReady CrashLoop",
 		Effect: "RolloutStuck", Relation: Same,

@@ -4,7 +4,7 @@ package rules
 var nodes = []Row{
 	{Cause: "KubeletDown RuntimeDown RuntimeSlow CNIDown NodeDiskPressure NodeMemoryPressure NodePIDPressure NodeOutOfMemory NodeNetworkDown KernelDeadlock NodeRebooted",
 		Effect: "NodeNotReady", Relation: Same,
-		Sentence: "the node {effect} does not work",
+		Sentence: "{effect} does not work",
 		Why:      "the kubelet reports the node's state, or nobody does", Source: docs + "concepts/architecture/nodes/#condition"},
 	{Cause: "NodeNotReady KubeletDown RuntimeDown RuntimeSlow CNIDown NodeNetworkDown NodeDiskPressure NodeMemoryPressure NodePIDPressure",
 		Effect: "PodsNotReady PodsPending SandboxFails PodEvicted Killed CrashLoop ReadinessProbeFails LivenessProbeFails", Relation: RunsOn,
@@ -16,7 +16,7 @@ var nodes = []Row{
 		Why:      "traffic goes through the node", Source: docs + "reference/networking/virtual-ips/"},
 	{Cause: "KubeletDown RuntimeDown",
 		Effect: "RuntimeSlow KubeProxyDown CNIDown", Relation: Same,
-		Sentence: "nothing is started on the node {effect} any more",
+		Sentence: "nothing is started on {effect} any more",
 		Why:      "the kubelet and the runtime start everything else", Source: docs + "concepts/architecture/nodes/"},
 	{Cause: "NodeMemoryPressure NodeDiskPressure NodePIDPressure",
 		Effect: "PodEvicted", Relation: RunsOn,

@@ -16,7 +16,7 @@ var placement = []Row{
 		Why:      "only the scheduler sets nodeName", Source: docs + "concepts/scheduling-eviction/kube-scheduler/"},
 	{Cause: "ClaimPending",
 		Effect: "VolumeUnbound PodsPending", Relation: Uses,
-		Sentence: "the pods of {effect} wait for their claim {cause}",
+		Sentence: "the pods of {effect} wait for {cause}",
 		Why:      "the scheduler waits until the claims of a pod are bound", Source: docs + "concepts/storage/persistent-volumes/#binding"},
 	{Cause: "NodeNotReady KubeletDown RuntimeDown",
 		Effect: "OnlyIllNodesLeft", Relation: Cluster,

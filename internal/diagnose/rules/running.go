@@ -44,6 +44,6 @@ var running = []Row{
 		Why:      "concurrencyPolicy Allow is the default", Source: docs + "concepts/workloads/controllers/cron-jobs/#concurrency-policy"},
 	{Cause: "ContainerExited CrashedBySignal OOMKilled AppError",
 		Effect: "JobFailed", Relation: Same,
-		Sentence: "the Job {effect} gave up after its pods failed",
+		Sentence: "{effect} gave up after its pods failed",
 		Why:      "backoffLimit", Source: docs + "concepts/workloads/controllers/job/#pod-backoff-failure-policy"},
 }

@@ -4,7 +4,7 @@ package rules
 var storage = []Row{
 	{Cause: "StorageClassMissing ProvisioningFails VolumeTooSmall AccessModeMismatch VolumeClassMismatch VolumeSelectorMismatch VolumeBoundElsewhere NoVolume",
 		Effect: "ClaimPending", Relation: Same,
-		Sentence: "the claim {effect} finds no volume that fits",
+		Sentence: "{effect} finds no volume that fits",
 		Why:      "class, size, access modes and selector must all fit", Source: docs + "concepts/storage/persistent-volumes/#binding"},
 	{Cause: "QuotaExceeded QuotaFull",
 		Effect: "ClaimPending", Relation: Namespace,
@@ -20,6 +20,6 @@ var storage = []Row{
 		Why:      "databases stop or turn read-only on a full disk", Source: docs + "concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims"},
 	{Cause: "ClaimPending",
 		Effect: "PodsNotReady", Relation: Uses,
-		Sentence: "the pods of {effect} wait for their claim {cause}",
+		Sentence: "the pods of {effect} wait for {cause}",
 		Why:      "a pod starts with all its volumes or not at all", Source: docs + "concepts/storage/persistent-volumes/"},
 }
