@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
@@ -134,7 +136,7 @@ func (a *assembler) state(ref record.Ref, source string) *state {
 }
 
 func (a *assembler) setClock() {
-	k := clock{created: map[record.Ref]time.Time{}, report: a.report}
+	k := clock{created: map[record.Ref]time.Time{}, started: map[record.Ref]time.Time{}, report: a.report}
 	for ref, s := range a.states {
 		if s.full != nil && !s.full.head.Metadata.CreationTimestamp.IsZero() {
 			k.created[ref] = s.full.head.Metadata.CreationTimestamp
@@ -143,6 +145,9 @@ func (a *assembler) setClock() {
 		for _, v := range s.views {
 			if t := v.Object.GetCreationTimestamp(); !t.IsZero() {
 				k.created[ref] = t.Time
+			}
+			if p, ok := v.Object.(*corev1.Pod); ok && p.Status.StartTime != nil {
+				k.started[ref] = p.Status.StartTime.Time
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
 // stamp is a time with its zone.
@@ -114,8 +115,9 @@ func newestShown(p *print) time.Time {
 
 // clock finds when the texts were printed.
 type clock struct {
-	created map[record.Ref]time.Time
-	report  *Report
+	// created and started are the exact times that the dump has of objects.
+	created, started map[record.Ref]time.Time
+	report           *Report
 }
 
 // set gives each print its time and the report the dump's. A print's time is
@@ -139,23 +141,56 @@ func (k *clock) set(finds []*find) {
 	dump, origin, sure := k.dumpTime(finds, latest)
 	k.report.Time, k.report.Origin, k.report.Exact = dump, origin, sure
 	for _, f := range finds {
-		last := time.Time{}
-		// Commands of one file ran in its order, so between two known times.
-		for i := len(f.prints) - 1; i >= 0; i-- {
-			if p := f.prints[i]; p.now.IsZero() {
-				p.now = last
-			} else {
-				last = p.now
-			}
+		k.between(f.prints, dump)
+	}
+}
+
+// between gives a time to prints whose ages do not tell it. Commands of one file
+// ran in its order: between the prints before and after, and not later than the
+// ages of pods allow, which are older than their start.
+func (k *clock) between(prints []*print, dump time.Time) {
+	known := make([]bool, len(prints))
+	next := dump
+	for i := len(prints) - 1; i >= 0; i-- {
+		p := prints[i]
+		if known[i] = !p.now.IsZero(); known[i] {
+			next = p.now
+			continue
 		}
-		last = dump
-		for _, p := range f.prints {
-			if p.now.IsZero() {
-				p.now = last
-			}
-			last = p.now
+		p.now = next
+		if latest := k.latestBy(p); !latest.IsZero() && latest.Before(p.now) {
+			p.now = latest
 		}
 	}
+	last := time.Time{}
+	for i, p := range prints {
+		if !known[i] && p.now.Before(last) {
+			p.now = last
+		}
+		last = p.now
+	}
+}
+
+// latestBy is the latest time at which pods can have the ages that are shown:
+// a pod is made before it starts, and its Scheduled event happens before, too.
+func (k *clock) latestBy(p *print) time.Time {
+	var latest time.Time
+	bound := func(start time.Time, a view.Age) {
+		if a.Known && a.Unit <= time.Minute && !start.IsZero() {
+			if t := start.Add(a.Span + a.Unit); latest.IsZero() || t.Before(latest) {
+				latest = t
+			}
+		}
+	}
+	for _, v := range p.views {
+		bound(k.started[v.Ref().Key()], v.Age)
+	}
+	for _, e := range p.events {
+		if e.Event.Reason == "Scheduled" {
+			bound(k.started[e.About.Key()], e.Seen.Last)
+		}
+	}
+	return latest
 }
 
 // dumpTime is the dump's time and how it is known.

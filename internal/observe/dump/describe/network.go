@@ -74,7 +74,8 @@ func servicePorts(n *node) []corev1.ServicePort {
 	return out
 }
 
-// serviceEndpoints are the addresses that a service's description shows.
+// endpoints reads subsets that stand one after the other, each from its Addresses
+// on.
 func endpoints(n *node, e *corev1.Endpoints) {
 	for _, k := range n.kid("Subsets").kids {
 		switch k.key {

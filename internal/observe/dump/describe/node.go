@@ -51,6 +51,3 @@ func taint(s string) (corev1.Taint, bool) {
 	key, value, _ := strings.Cut(s[:i], "=")
 	return corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(s[i+1:])}, true
 }
-
-// nodePods are the pods that a node's description lists: what runs there.
-func nodePods(n *node) []view.Row { return rows(n.kid("Non-terminated Pods")) }

@@ -154,9 +154,8 @@ func policyPort(s string) (networkingv1.NetworkPolicyPort, bool) {
 	number, protocol, _ := strings.Cut(s, "/")
 	var p networkingv1.NetworkPolicyPort
 	if first, last, ok := strings.Cut(number, "-"); ok {
-		if n, isNumber := view.Int(first); isNumber {
+		if _, isNumber := view.Int(first); isNumber {
 			number = first
-			_ = n
 			p.EndPort = view.Int32Ptr(last)
 		}
 	}
