@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"time"
 
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/tools/cache"
+	aggregator "k8s.io/kube-aggregator/pkg/generated/openapi"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	"k8s.io/kubernetes/pkg/controlplane/reconcilers"
@@ -155,7 +157,8 @@ func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
 	generic := configuration.KubeAPIs.ControlPlane.Generic
 	generic.DisabledPostStartHooks.Insert(rbac.HookName)
 	generic.SkipOpenAPIInstallation = true
-	openapi.Narrow(configuration.ApiExtensions.GenericConfig)
+	openapi.Narrow(configuration.ApiExtensions.GenericConfig, apiextensions.GetOpenAPIDefinitions)
+	openapi.Narrow(configuration.Aggregator.GenericConfig, aggregator.GetOpenAPIDefinitions)
 	chain, err := configuration.Complete()
 	if err != nil {
 		return fmt.Errorf("configure kube-apiserver: %w", err)
