@@ -2,6 +2,7 @@ package facts
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -162,6 +163,15 @@ func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string,
 		}
 		break
 	}
+	if len(f.About) == 0 {
+		if a := outside(m, w, hosts); a != "" {
+			f.ID, f.Strength = "ExternalUnreachable", 0.75
+			f.Message = fmt.Sprintf("it %s %s, which is outside of the cluster", verb, a)
+			f.About = []model.Key{{Kind: "Host", Name: a}}
+			emit(f)
+			return
+		}
+	}
 	if hit.ID == logline.DBUnreachable {
 		f.ID = "DatabaseUnreachable"
 		if len(f.About) == 0 {
@@ -275,4 +285,21 @@ func isDatabase(m *model.Model, w *model.Workload) bool {
 		}
 	}
 	return slices.ContainsFunc(m.ServicesOf(w), hasDatabasePort)
+}
+
+// outside is the first of the addresses that is a name of the outer world.
+func outside(m *model.Model, w *model.Workload, all []logline.Address) string {
+	for _, a := range all {
+		host := a.Host
+		if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") || strings.Contains(host, ".svc") || strings.HasSuffix(host, ".local") {
+			continue
+		}
+		if _, ns, _ := strings.Cut(host, "."); m.Get(model.Key{Kind: model.KindNamespace, Name: ns}) != nil {
+			continue
+		}
+		if e := m.Resolve(w.Key.Namespace, host); e.Service == nil && strings.ContainsAny(host[strings.LastIndexByte(host, '.')+1:], "abcdefghijklmnopqrstuvwxyz") {
+			return a.String()
+		}
+	}
+	return ""
 }

@@ -23,4 +23,8 @@ var Detectors = []Detector{
 	{"nodePaths", nodePaths},
 	{"restarted", restarted},
 	{"tight", tight},
+	{"spreading", spreading},
+	{"nodeChanges", nodeChanges},
+	{"flood", flood},
+	{"policies", policies},
 }

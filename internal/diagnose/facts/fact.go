@@ -82,7 +82,7 @@ func Find(m *model.Model) []Fact {
 
 // perTarget are the facts that are one for each object that they are about.
 var perTarget = map[string]bool{
-	"CallsFail": true, "NameNotResolved": true, "DatabaseUnreachable": true, "AddressWrongPort": true, "AddressUnknown": true,
+	"CallsFail": true, "ExternalUnreachable": true, "NameNotResolved": true, "DatabaseUnreachable": true, "AddressWrongPort": true, "AddressUnknown": true,
 	"SecretMissing": true, "ConfigMapMissing": true, "SecretKeyMissing": true, "ConfigKeyMissing": true, "ClaimMissing": true,
 }
 

@@ -125,6 +125,11 @@ func probes(m *model.Model, emit func(Fact)) {
 			broken := f != nil && (!h.fine() || h.restarts > 0 && p.kind != "Readiness")
 			wrongProbe(m, w, spec, p, f, broken, h, emit)
 		}
+		if f := failed["Liveness"]; f != nil && h.restarts > 0 && strings.Contains(f.message, "statuscode: 5") {
+			emit(Fact{ID: "LivenessAsksDependency", Object: w.Key, Still: !h.fine() || f.recent, Since: f.first, Strength: 0.6, Gone: "its pods are ready now",
+				Message:  "its liveness check answers with an error of its own (" + clip(f.message, 80) + "): it runs, and is killed for what it depends on",
+				Evidence: []Evidence{evidence("event", f.message, f.last)}})
+		}
 		for kind, f := range failed {
 			fact := Fact{ID: kind + "ProbeFails", Object: w.Key, Since: f.first, Until: f.last, Size: float64(f.count), Strength: 0.8,
 				Message:  fmt.Sprintf("its %s probe fails: %s", strings.ToLower(kind), clip(f.message, 160)),

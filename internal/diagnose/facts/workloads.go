@@ -2,6 +2,7 @@ package facts
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -160,6 +161,7 @@ func evicted(m *model.Model, w *model.Workload, emit func(Fact)) {
 		}
 		for _, e := range m.Events(p.Key) {
 			if e.Reason == "Preempted" {
+				preemptor(m, w, p, e, emit)
 				emit(Fact{ID: "PodPreempted", Object: w.Key, Still: !healthOf(w).fine(), Since: e.First, Pods: []model.Key{p.Key}, Message: "pods had to make room for others of higher priority",
 					Gone: "its pods run again", Evidence: []Evidence{evidence("event", e.Message, e.First)}})
 			}
@@ -276,4 +278,32 @@ func finalizer(m *model.Model, o *model.Object, emit func(Fact)) {
 	emit(Fact{ID: "FinalizerStuck", Object: o.Key, Still: true, Since: at.Time,
 		Message:  fmt.Sprintf("its deletion waits for %s", list(o.Value.GetFinalizers())),
 		Evidence: []Evidence{evidence("state", "deletionTimestamp is set, finalizers are left", at.Time)}})
+}
+
+var preemptedBy = regexp.MustCompile(`[Pp]reempted by (?:a )?(?:pod )?(?:([\w.-]+)/)?([\w.-]+)`)
+
+// preemptor names the workload whose pods took others' place.
+func preemptor(m *model.Model, w *model.Workload, p *model.Pod, e *model.Event, emit func(Fact)) {
+	g := preemptedBy.FindStringSubmatch(e.Message)
+	if g == nil {
+		return
+	}
+	ns := g[1]
+	if ns == "" {
+		ns = p.Key.Namespace
+	}
+	by := eventOwner(m, model.Key{Kind: model.KindPod, Namespace: ns, Name: g[2]})
+	if by == nil {
+		for _, q := range m.Pods() { // some versions give the UID
+			if string(q.UID) == g[2] {
+				by = q.Workload
+			}
+		}
+	}
+	if by == nil {
+		return
+	}
+	emit(Fact{ID: "Preempts", Object: by.Key, Still: !healthOf(w).fine(), Since: e.First, About: []model.Key{w.Key}, Strength: 0.9, Gone: "all run again",
+		Message:  "its pods have a higher priority and took the place of pods of " + w.Key.Name,
+		Evidence: []Evidence{evidence("event", e.Message, e.First)}})
 }

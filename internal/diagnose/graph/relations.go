@@ -155,6 +155,16 @@ func (n *neighbours) find(rel rules.Relation, k model.Key) []model.Key {
 		for _, p := range n.m.OnNode(k.Name) {
 			out = append(out, p.Workload.Key)
 		}
+	case rules.Scaled:
+		if t, ok := n.m.ScalerTarget(k); ok {
+			out = []model.Key{t}
+		}
+	case rules.Scales:
+		for _, o := range n.m.Objects(model.KindHPA) {
+			if t, ok := n.m.ScalerTarget(o.Key); ok && t == k {
+				out = append(out, o.Key)
+			}
+		}
 	case rules.Uses:
 		if w != nil {
 			out = n.m.Uses(w)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
@@ -233,4 +234,13 @@ func (m *Model) Uses(w *Workload) []Key {
 	}
 	slices.SortFunc(out, Key.Compare)
 	return slices.Compact(out)
+}
+
+// ScalerTarget is the workload that an autoscaler scales.
+func (m *Model) ScalerTarget(k Key) (Key, bool) {
+	h := Value[autoscalingv2.HorizontalPodAutoscaler](m, k)
+	if k.Kind != KindHPA || h == nil {
+		return Key{}, false
+	}
+	return Key{h.Spec.ScaleTargetRef.Kind, k.Namespace, h.Spec.ScaleTargetRef.Name}, true
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Change is one field that became another value.
@@ -38,6 +40,9 @@ const maxChanges = 64
 func changes(before, after any, at time.Time) []Change {
 	a, b := tree(before), tree(after)
 	var out []Change
+	if n, ok := after.(*corev1.Node); ok {
+		software(before, n, at, &out)
+	}
 	for _, part := range changing {
 		compare(part, a[part], b[part], func(path, from, to string) {
 			if len(out) < maxChanges {
@@ -51,6 +56,17 @@ func changes(before, after any, at time.Time) []Change {
 		out = append(out, Change{Time: at, Path: path, From: from, To: to})
 	})
 	return out
+}
+
+// software compares what runs on a node.
+func software(before any, n *corev1.Node, at time.Time, out *[]Change) {
+	if old, ok := before.(*corev1.Node); ok {
+		compare("status.nodeInfo", tree(old.Status.NodeInfo), tree(n.Status.NodeInfo), func(path, from, to string) {
+			if path != "status.nodeInfo.bootID" {
+				*out = append(*out, Change{Time: at, Path: path, From: from, To: to})
+			}
+		})
+	}
 }
 
 func tree(v any) map[string]any {

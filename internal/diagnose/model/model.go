@@ -191,6 +191,9 @@ func (m *Model) put(o *Object) {
 
 var rank = map[record.Detail]int{record.Columns: 0, record.Described: 1, record.Full: 2}
 
+// volatile are kinds whose changes say nothing: they change all the time, or never.
+var volatile = map[string]bool{KindPod: true, KindLease: true, KindEndpoints: true, KindSlice: true}
+
 // replace takes a newer state, or one that shows more of the same state. Where
 // the same thing was printed in several ways, what shows more goes over what
 // shows less.
@@ -201,7 +204,7 @@ func (m *Model) replace(o *Object, value metav1.Object, detail record.Detail, r 
 		o.First = earlier(o.First, r.Time)
 		return
 	case full:
-		if o.Key.Kind != KindPod && o.Key.Kind != KindNode && o.Key.Kind != KindLease && o.Key.Kind != KindEndpoints && o.Key.Kind != KindSlice {
+		if !volatile[o.Key.Kind] {
 			o.Changes = append(o.Changes, changes(o.Value, value, r.Time)...)
 			if n := len(o.Changes); n > maxChanges {
 				o.Changes = o.Changes[n-maxChanges:]

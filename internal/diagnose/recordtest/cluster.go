@@ -31,13 +31,16 @@ const Namespace = "shop"
 type Cluster struct {
 	Objects map[record.Ref]metav1.Object
 	Said    []record.Record
+	// Before are earlier states; since is when the objects became what they are.
+	Before []record.Record
+	since  map[record.Ref]time.Time
 	// Unlisted are kinds of which it is not known that all are known.
 	Unlisted map[string]bool
 }
 
 // New is a healthy shop: web calls cart, cart calls cache; three nodes.
 func New() *Cluster {
-	c := &Cluster{Objects: map[record.Ref]metav1.Object{}, Unlisted: map[string]bool{}}
+	c := &Cluster{Objects: map[record.Ref]metav1.Object{}, Unlisted: map[string]bool{}, since: map[record.Ref]time.Time{}}
 	for _, n := range []string{"n1", "n2", "n3"} {
 		c.Put(Node(n))
 	}
@@ -211,13 +214,17 @@ func (c *Cluster) Records() []record.Record {
 		refs = append(refs, r)
 	}
 	slices.SortFunc(refs, record.Ref.Compare)
-	var out []record.Record
+	out := slices.Clone(c.Before)
 	for _, r := range refs {
 		data, err := json.Marshal(c.Objects[r])
 		if err != nil {
 			panic(err) // they are made here
 		}
-		out = append(out, record.Record{Time: Now, Source: "api", Object: r, Payload: &record.State{Whole: data}})
+		at := Now
+		if t, ok := c.since[r]; ok {
+			at = t
+		}
+		out = append(out, record.Record{Time: at, Source: "api", Object: r, Payload: &record.State{Whole: data}})
 	}
 	for _, kind := range []string{"Pod", "Service", "Deployment", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim", "PersistentVolume", "StorageClass", "Node", "ResourceQuota"} {
 		if !c.Unlisted[kind] {
@@ -225,4 +232,14 @@ func (c *Cluster) Records() []record.Record {
 		}
 	}
 	return append(out, c.Said...)
+}
+
+// Was adds an earlier state of an object, so long ago that it was changed.
+func (c *Cluster) Was(o metav1.Object, ago time.Duration) {
+	data, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // it is made here
+	}
+	c.Before = append(c.Before, record.Record{Time: Now.Add(-ago - time.Hour), Source: "api", Object: Ref(o), Payload: &record.State{Whole: data}})
+	c.since[Ref(o)] = Now.Add(-ago)
 }

@@ -1,5 +1,7 @@
 package rules
 
+import "time"
+
 // nodes is how nodes and workloads fail each other.
 var nodes = []Row{
 	{Cause: "KubeletDown RuntimeDown RuntimeSlow CNIDown NodeDiskPressure NodeMemoryPressure NodePIDPressure NodeOutOfMemory NodeNetworkDown KernelDeadlock NodeRebooted",
@@ -70,4 +72,36 @@ var nodes = []Row{
 		Effect: "ServiceRoutingBroken", Relation: Same,
 		Sentence: "nothing directs traffic to Services on {effect}",
 		Why:      "kube-proxy on each node directs what is sent to a Service's address", Source: docs + "reference/networking/virtual-ips/"},
+	{Cause: "NodeKiller",
+		Effect: "NodeNotReady NodeMemoryPressure NodeDiskPressure NodeOutOfMemory KubeletDown NodePIDPressure NodeCPUHigh NodesLostTogether NodeRebooted", Relation: Names,
+		Sentence: "{cause} comes to {effect} and takes all that it has",
+		Why:      "a controller starts its pod anew wherever there is room", Source: docs + "concepts/workloads/controllers/job/"},
+	{Cause: "NodeKiller",
+		Effect: "NodesLostTogether", Relation: Cluster,
+		Sentence: "{cause} takes one node after the other",
+		Why:      "a controller starts its pod anew wherever there is room", Source: docs + "concepts/workloads/controllers/job/"},
+	{Cause: "NodesLostTogether NodeChanged",
+		Effect: "NodeNotReady KubeletDown CNIDown NodeNetworkDown", Relation: Cluster, Within: 2 * time.Hour,
+		Sentence: "{effect} failed with others",
+		Why:      "what fails together has something in common", Source: "https://sre.google/sre-book/effective-troubleshooting/"},
+	{Cause: "NodeChanged",
+		Effect: "NodesLostTogether", Relation: Cluster, Within: 2 * time.Hour,
+		Sentence: "nodes failed after {cause} was changed",
+		Why:      "what changed last is the first suspect, if it came before", Source: "https://sre.google/sre-book/effective-troubleshooting/"},
+	{Cause: "NodeLabelRemoved",
+		Effect: "DaemonSetSelectsNoNode NodeSelectorMismatch NodeAffinityMismatch ServiceSelectsNothing", Relation: Cluster,
+		Sentence: "{effect} selected by a label that {cause} had and has no more",
+		Why:      "selectors follow labels at once", Source: docs + "concepts/overview/working-with-objects/labels/"},
+	{Cause: "DaemonSetSelectsNoNode",
+		Effect: "CNIDown CallsFail RequestsFail NodeNotReady", Relation: Cluster,
+		Sentence: "{cause} runs nowhere, and {effect} needs it",
+		Why:      "agents of the network are DaemonSets", Source: docs + "concepts/workloads/controllers/daemonset/"},
+	{Cause: "NodeNotReady KubeletDown NodesLostTogether",
+		Effect: "InsufficientCPU InsufficientMemory TooManyPods", Relation: Cluster,
+		Sentence: "with {cause} gone, there is no room for {effect}",
+		Why:      "the pods of lost nodes must fit on those that are left", Source: docs + "concepts/architecture/nodes/#node-controller"},
+	{Cause: "CallsFail ExternalUnreachable NameNotResolved DatabaseUnreachable",
+		Effect: "CPUHigh", Relation: Same,
+		Sentence: "{effect} burns its CPU on retries",
+		Why:      "retries without a pause are a busy loop", Source: "https://sre.google/sre-book/addressing-cascading-failures/"},
 }

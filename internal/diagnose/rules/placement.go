@@ -30,4 +30,8 @@ var placement = []Row{
 		Effect: "InsufficientCPU InsufficientMemory TooManyPods", Relation: Cluster,
 		Sentence: "{cause} makes more pods of what fails, and they take the room",
 		Why:      "the autoscaler counts load, not success", Source: docs + "concepts/workloads/autoscaling/horizontal-pod-autoscale/"},
+	{Cause: "Preempts",
+		Effect: "PodPreempted", Relation: Names,
+		Sentence: "{cause} takes the place of {effect}",
+		Why:      "the scheduler evicts pods of lower priority", Source: docs + "concepts/scheduling-eviction/pod-priority-preemption/"},
 }

@@ -34,4 +34,12 @@ var system = []Row{
 		Effect: "QuotaFull", Relation: Namespace,
 		Sentence: "what {cause} still holds counts against {effect}",
 		Why:      "objects with finalizers stay", Source: docs + "concepts/overview/working-with-objects/finalizers/"},
+	{Cause: "APIClientFlood",
+		Effect: "APIServerOverloaded APIServerDown EtcdSlow", Relation: Cluster,
+		Sentence: "{cause} asks more than {effect} can answer",
+		Why:      "requests without a limit share one server", Source: docs + "concepts/cluster-administration/flow-control/"},
+	{Cause: "LivenessProbeFails ProbeTooTight ProbeWrongPort Killed",
+		Effect: "EtcdNoQuorum EtcdSlow", Relation: Cluster,
+		Sentence: "{cause} is killed by its own health check, and takes {effect} with it",
+		Why:      "a database that is slow for a while is not dead", Source: "https://etcd.io/docs/latest/op-guide/"},
 }
