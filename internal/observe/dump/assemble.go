@@ -39,6 +39,7 @@ func (a *assembler) run() []record.Record {
 	a.emitLists()
 	a.emitLogs()
 	a.emitRest()
+	a.emitRecords()
 	sort.SliceStable(a.out, func(i, j int) bool { return a.out[i].Time.Before(a.out[j].Time) })
 	a.count()
 	return a.out

@@ -23,6 +23,7 @@ type find struct {
 	logs     []logFind
 	alerts   []record.Alert
 	audits   []record.Record
+	records  []record.Record
 	// newest is the newest time in the piece of which it is certain that it was
 	// in the past when the piece was made.
 	newest time.Time
@@ -96,6 +97,7 @@ func (f *find) join(p *find) {
 	f.logs = append(f.logs, p.logs...)
 	f.alerts = append(f.alerts, p.alerts...)
 	f.audits = append(f.audits, p.audits...)
+	f.records = append(f.records, p.records...)
 	f.dates = append(f.dates, p.dates...)
 	f.damage = append(f.damage, p.damage...)
 	f.unread = append(f.unread, p.unread...)

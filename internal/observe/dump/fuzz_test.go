@@ -73,3 +73,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUnquote compares with the library.
+func FuzzUnquote(f *testing.F) {
+	for _, s := range []string{`"a\n\u003c\ud83d\ude00\/"`, `"\\"`, `"\u00e9x"`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var want string
+		if !utf8.Valid(data) || len(data) == 0 || data[0] != '"' || data[len(data)-1] != '"' || json.Unmarshal(data, &want) != nil {
+			return
+		}
+		if got := unquote(data); got != want {
+			t.Errorf("%s: %q, want %q", data, got, want)
+		}
+	})
+}

@@ -3,8 +3,10 @@ package dump
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
@@ -23,21 +25,34 @@ func unquote(s []byte) string {
 	out.Grow(len(body))
 	for at >= 0 && at+1 < len(body) {
 		out.Write(body[:at])
-		i := strings.IndexByte(`nt"\/rbf`, body[at+1])
-		if i < 0 {
-			// \u and what is not valid is for the library.
+		step := 2
+		if i := strings.IndexByte(`nt"\/rbf`, body[at+1]); i >= 0 {
+			out.WriteByte("\n\t\"\\/\r\b\f"[i])
+		} else if r, ok := codeUnit(body[at:]); ok {
+			out.WriteRune(r)
+			step = 6
+		} else {
+			// Halves of characters and what is not valid are for the library.
 			var text string
 			if json.Unmarshal(s, &text) != nil {
 				return string(body)
 			}
 			return text
 		}
-		out.WriteByte("\n\t\"\\/\r\b\f"[i])
-		body = body[at+2:]
+		body = body[at+step:]
 		at = bytes.IndexByte(body, '\\')
 	}
 	out.Write(body)
 	return out.String()
+}
+
+// codeUnit reads \u003c, where that is a whole character.
+func codeUnit(b []byte) (rune, bool) {
+	if len(b) < 6 || b[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	return rune(n), err == nil && !utf16.IsSurrogate(rune(n))
 }
 
 // head is what has to be known of an object to file it.

@@ -41,6 +41,8 @@ func (r reader) parse(p piece) *find {
 		r.alerts(f, p.data)
 	case FormAudit:
 		r.audit(f, p.data)
+	case FormRecords:
+		r.records(f, p.data)
 	case FormLogs:
 		r.logs(f, p)
 	}

@@ -18,6 +18,9 @@ func recognise(data []byte) Form {
 	if bytes.HasPrefix(trimmed, []byte("==== START logs for ")) || bytes.Contains(trimmed, []byte("\n==== START logs for container ")) {
 		return FormClusterInfo
 	}
+	if trimmed[0] == '{' && isRecords(trimmed) {
+		return FormRecords
+	}
 	if trimmed[0] == '{' || trimmed[0] == '[' {
 		if f := recogniseJSON(trimmed); f != FormUnknown {
 			return f

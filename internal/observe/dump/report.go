@@ -20,6 +20,7 @@ const (
 	FormLogs        Form = "logs"
 	FormAlerts      Form = "alerts"
 	FormAudit       Form = "audit log"
+	FormRecords     Form = "the journal's records"
 	FormEmpty       Form = "empty"
 	FormUnknown     Form = "not recognised"
 )

@@ -92,7 +92,7 @@ func skipData(lines []string, at int) int {
 // the keys that describe prints next for all kinds.
 func startsObject(line string, next []string) bool {
 	name, ok := strings.CutPrefix(line, "Name:")
-	if !ok || strings.TrimSpace(name) == "" || len(strings.Fields(name)) != 1 {
+	if !ok || !strings.HasPrefix(name, " ") || len(strings.Fields(name)) != 1 {
 		return false
 	}
 	for _, l := range next {
@@ -113,7 +113,7 @@ func parseOne(lines []string, scope Scope, names *resource.Names) *view.View {
 	if kind.Kind == "" {
 		kind = guess(root, data, names)
 	}
-	if kind.Kind == "" {
+	if kind.Kind == "" || root.get("Name") == "" {
 		return nil
 	}
 	ns := root.get("Namespace")
