@@ -160,7 +160,8 @@ func hide(name string, value any, key []byte) string {
 	}
 	h := hmac.New(sha256.New, key)
 	fmt.Fprintf(h, "%s\x00%v", name, value)
-	return "hmac:" + hex.EncodeToString(h.Sum(nil)[:8])
+	// Valid base64, as a Secret's values are, so that typed readers accept it.
+	return "hmac" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // shorten replaces a ConfigMap's long values by their hash and length.

@@ -1,0 +1,217 @@
+package objects
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
+)
+
+// store is where a kind's reflector puts what it sees. It hands everything on and
+// keeps what tells news from repetitions.
+type store struct {
+	w    *Watcher
+	kind resource.Kind
+
+	mu     sync.Mutex
+	known  map[storeKey]known
+	listed bool
+	// newest is the time of the last Event that was handed on: when Events are
+	// listed anew, what is older was there before.
+	newest time.Time
+}
+
+// known is what is kept of an object.
+type known struct {
+	uid    types.UID
+	owners []record.Ref
+	exits  map[string][2]string // the container IDs of the last recorded ends, newest first, by container
+}
+
+type storeKey = types.NamespacedName
+
+var _ cache.ReflectorStore = (*store)(nil)
+
+func (s *store) Add(obj any) error    { return s.put(obj) }
+func (s *store) Update(obj any) error { return s.put(obj) }
+func (s *store) Resync() error        { return nil }
+
+func (s *store) put(obj any) error {
+	o, ok := obj.(resource.Object)
+	if !ok {
+		return fmt.Errorf("watch %s: a %T", s.kind.Plural, obj)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	records, err := s.observe(o, s.w.opts.Now())
+	if err != nil {
+		return err
+	}
+	s.w.hand(s.kind, records...)
+	return nil
+}
+
+// Delete is told of an object that is gone.
+func (s *store) Delete(obj any) error {
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = gone.Obj
+	}
+	o, ok := obj.(resource.Object)
+	if !ok || s.isEvents() { // an Event that expires still was
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+	last := s.known[key]
+	now := s.w.opts.Now()
+	records, err := s.observe(o, now) // its last state has how its containers ended
+	if err != nil {
+		return err
+	}
+	r := s.gone(key, o.GetUID(), last.owners, now)
+	r.Node = nodeOf(o)
+	s.w.hand(s.kind, append(records, r)...)
+	delete(s.known, key)
+	s.w.owners.drop(o.GetUID())
+	return nil
+}
+
+func (s *store) gone(key types.NamespacedName, uid types.UID, owners []record.Ref, now time.Time) record.Record {
+	ref := s.kind.Ref(key.Namespace, key.Name)
+	ref.UID = string(uid)
+	return record.Record{Time: now.UTC(), Source: SourceAPI, Object: ref, Owners: owners, Payload: &record.State{Deleted: true}}
+}
+
+// Replace is given all objects of the kind, at the start and whenever the watch
+// was lost for too long. All are handed on: who keeps them knows the old ones.
+func (s *store) Replace(list []any, _ string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.w.opts.Now()
+	there := make(map[types.NamespacedName]bool, len(list))
+	since := s.newest
+	for i, obj := range list {
+		list[i] = nil // so that it can go while the rest is handed on
+		o, ok := obj.(resource.Object)
+		if !ok {
+			continue
+		}
+		there[types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = true
+		records, err := s.observe(o, now)
+		if err != nil {
+			return err
+		}
+		if s.isEvents() && !since.IsZero() && !records[0].Time.After(since) {
+			continue
+		}
+		s.w.hand(s.kind, records...)
+	}
+	for key, k := range s.known {
+		if !there[key] {
+			s.w.hand(s.kind, s.gone(key, k.uid, k.owners, now))
+			delete(s.known, key)
+			s.w.owners.drop(k.uid)
+		}
+	}
+	s.listed = true
+	if !s.isEvents() { // they expire: that one is not there says nothing
+		s.w.hand(s.kind, record.Record{Time: now.UTC(), Source: SourceAPI, Object: record.Ref{Group: s.kind.Group, Kind: s.kind.Kind}, Payload: &record.Listing{Count: len(there)}})
+	}
+	s.w.synced(s.kind, len(there))
+	return nil
+}
+
+func (s *store) isEvents() bool { return s.kind.Kind == "Event" }
+
+// observe makes records of an object; mu is held.
+func (s *store) observe(o resource.Object, now time.Time) ([]record.Record, error) {
+	if e, ok := o.(*corev1.Event); ok {
+		r := eventRecord(e)
+		r.Owners = s.w.ownersOf(r.Object)
+		if r.Time.After(s.newest) {
+			s.newest = r.Time
+		}
+		return []record.Record{r}, nil
+	}
+	strip(o, s.w.opts.SecretKey)
+	o.GetObjectKind().SetGroupVersionKind(s.kind.GroupVersionKind)
+	whole, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", s.kind.Plural, err)
+	}
+	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+	k := s.known[key]
+	if k.uid != o.GetUID() {
+		k = known{uid: o.GetUID()}
+	}
+	above := controller(o)
+	s.w.owners.put(o.GetUID(), above)
+	if chain := s.w.owners.chain(above); len(chain) >= len(k.owners) {
+		k.owners = chain
+	}
+	ref := s.kind.Ref(o.GetNamespace(), o.GetName())
+	ref.UID = string(o.GetUID())
+	node := nodeOf(o)
+	records := []record.Record{{Time: now.UTC(), Source: SourceAPI, Object: ref, Owners: k.owners, Node: node, Payload: &record.State{Whole: whole, Detail: record.Full}}}
+	if pod, ok := o.(*corev1.Pod); ok {
+		records = append(records, k.ends(pod, ref, now, s.w.logs)...)
+	}
+	s.known[key] = k
+	return records, nil
+}
+
+// ends are the ends of a pod's containers that were not recorded before.
+func (k *known) ends(pod *corev1.Pod, ref record.Ref, now time.Time, logs *crashLogs) []record.Record {
+	var out []record.Record
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses} {
+		for _, c := range list {
+			for i, t := range []*corev1.ContainerStateTerminated{c.LastTerminationState.Terminated, c.State.Terminated} {
+				if t == nil || t.ContainerID == "" || slices.Contains(recorded(k.exits, c.Name), t.ContainerID) {
+					continue
+				}
+				if k.exits == nil {
+					k.exits = map[string][2]string{}
+				}
+				k.exits[c.Name] = [2]string{t.ContainerID, k.exits[c.Name][0]}
+				r := exitRecord(ref, pod.Spec.NodeName, c.Name, t, now)
+				r.Owners = k.owners
+				out = append(out, r)
+				if logs != nil {
+					logs.want(r, i == 0)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func recorded(exits map[string][2]string, container string) []string {
+	ids := exits[container]
+	return ids[:]
+}
+
+func nodeOf(o resource.Object) string {
+	switch o := o.(type) {
+	case *corev1.Pod:
+		return o.Spec.NodeName
+	case *corev1.Node:
+		return o.Name
+	}
+	return ""
+}
+
+// ownersOf is the chain above a known object.
+func (s *store) ownersOf(namespace, name string) []record.Ref {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[types.NamespacedName{Namespace: namespace, Name: name}].owners
+}
