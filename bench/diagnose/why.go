@@ -32,7 +32,11 @@ func whyCommand() *cobra.Command {
 		case "tree":
 			return story.Tree(os.Stdout, r.Incidents)
 		}
-		return story.Write(os.Stdout, r.Incidents, r.Now)
+		last := ""
+		if c := r.LastClosed; c != nil {
+			last = story.Over(c.Cause, c.At, r.Now)
+		}
+		return story.Write(os.Stdout, r.Incidents, r.Now, last)
 	}
 	return c
 }

@@ -20,7 +20,8 @@ type Options struct {
 	Now time.Time
 	// Focus is the object that the question is about; the zero Ref asks for all.
 	Focus record.Ref
-	// Since leaves out incidents that ended before it; zero leaves out none.
+	// Since asks also for incidents that are over, if they ended after it; zero asks
+	// for those alone that last.
 	Since time.Time
 }
 
@@ -28,10 +29,18 @@ type Options struct {
 type Result struct {
 	Incidents []v1alpha1.IncidentStatus `json:"incidents"`
 
+	// LastClosed is the last failure that is over, if one is recorded.
+	LastClosed *Closed `json:"-"`
 	// Graph is what the verdict was read from.
 	Graph *graph.Graph `json:"-"`
 	// Now is the time that the verdict is of.
 	Now time.Time `json:"-"`
+}
+
+// Closed is a failure that is over.
+type Closed struct {
+	Cause v1alpha1.Cause
+	At    time.Time
 }
 
 // Diagnose says what failed first, according to the records.
@@ -51,8 +60,12 @@ func Of(m *model.Model, o Options) Result {
 	if !o.Now.IsZero() {
 		m.Now = o.Now
 	}
-	g := graph.Build(m, facts.Find(m))
+	g := graph.Build(m, facts.Find(m), o.Since)
 	out := Result{Graph: g, Now: m.Now, Incidents: []v1alpha1.IncidentStatus{}}
+	if i := g.LastClosed(); i >= 0 {
+		f := &g.Facts[i]
+		out.LastClosed = &Closed{At: f.Until, Cause: v1alpha1.Cause{Object: ref(f.Object), Reason: f.ID, Message: f.Message, Since: stamp(f.Since), Evidence: []v1alpha1.Evidence{}}}
+	}
 	focus := focused(m, o.Focus)
 	for _, in := range g.Incidents() {
 		if focus != nil && !in.Touches(focus) {

@@ -260,3 +260,83 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 	}
 }
+
+func TestWhatIsOverIsToldWhenAsked(t *testing.T) {
+	c := rt.New()
+	s := &c.Pod("cart").Status.ContainerStatuses[0]
+	s.RestartCount = 1
+	s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled", FinishedAt: metav1.NewTime(rt.Now.Add(-40 * time.Minute))}
+	r := diagnose.Diagnose(slices.Values(c.Records()), diagnose.Options{})
+	if len(r.Incidents) != 0 || r.LastClosed == nil || r.LastClosed.Cause.Reason != "OOMKilled" {
+		t.Fatalf("got %d incidents and last %v, want none and the OOM kill", len(r.Incidents), r.LastClosed)
+	}
+	r = diagnose.Diagnose(slices.Values(c.Records()), diagnose.Options{Since: rt.Now.Add(-time.Hour)})
+	if len(r.Incidents) != 1 || r.Incidents[0].Closed == nil || told(r.Incidents[0].FirstCause) != "OOMKilled Deployment/cart" {
+		t.Errorf("got %v, want one closed incident", r.Incidents)
+	}
+	r = diagnose.Diagnose(slices.Values(c.Records()), diagnose.Options{Since: rt.Now.Add(-10 * time.Minute)})
+	if len(r.Incidents) != 0 {
+		t.Errorf("got %d incidents of before the time asked for", len(r.Incidents))
+	}
+}
+
+func TestWhatIsNotShownIsNotClaimed(t *testing.T) {
+	// A table of pods: it shows that one crashes, not how.
+	table := record.Record{Time: rt.Now, Object: record.Ref{Kind: "Pod", Namespace: "shop", Name: "web-6d5f7c8b9d-x2x4z"}, Payload: &record.State{Detail: record.Columns, Whole: json.RawMessage(
+		`{"metadata":{"name":"web-6d5f7c8b9d-x2x4z","namespace":"shop"},"status":{"phase":"Running","containerStatuses":[{"name":"","ready":false,"restartCount":9,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":0,"finishedAt":"2026-03-01T10:57:00Z"}}}]}}`)}}
+	r := diagnose.Diagnose(slices.Values([]record.Record{table}), diagnose.Options{})
+	if len(r.Incidents) != 1 || r.Incidents[0].FirstCause.Reason != v1alpha1.NoCauseRecorded {
+		t.Errorf("got %v, want one incident without a cause", r.Incidents)
+	}
+}
+
+func TestEventsAlone(t *testing.T) {
+	pod := record.Ref{Kind: "Pod", Namespace: "shop", Name: "web-6d5f7c8b9d-x2x4z"}
+	e := &record.Event{Kind: "Warning", Reason: "Failed", Message: `Failed to pull image "x:9": not found`, First: rt.Now.Add(-time.Minute), Last: rt.Now}
+	r := diagnose.Diagnose(slices.Values([]record.Record{{Time: rt.Now, Object: pod, Payload: e}}), diagnose.Options{})
+	if len(r.Incidents) != 1 || told(r.Incidents[0].FirstCause) != "ImageNotFound Deployment/web" {
+		t.Errorf("got %v, want the image", r.Incidents)
+	}
+}
+
+// Whatever is left out of the records, a verdict comes.
+func TestAnyPartOfTheRecords(t *testing.T) {
+	for _, f := range failures {
+		c := rt.New()
+		f.symptoms(c)
+		f.decisive(c)
+		all := c.Records()
+		for n := range 6 {
+			var part []record.Record
+			for i, r := range all {
+				if (i*7+n)%6 != 0 {
+					part = append(part, r)
+				}
+			}
+			for _, in := range diagnose.Diagnose(slices.Values(part), diagnose.Options{}).Incidents {
+				if in.FirstCause.Reason == "" || in.FirstCause.Confidence > 0.98 {
+					t.Errorf("%s: verdict %+v", f.name, in.FirstCause)
+				}
+			}
+		}
+	}
+}
+
+func FuzzDiagnose(f *testing.F) {
+	c := rt.New()
+	c.Crashes("cart", 139, "Error")
+	for _, r := range c.Records() {
+		if s, ok := r.Payload.(*record.State); ok {
+			f.Add(r.Object.Kind, []byte(s.Whole), true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind string, data []byte, full bool) {
+		c := rt.New()
+		s := &record.State{Whole: data}
+		if !full {
+			s.Detail = record.Described
+		}
+		c.Say(record.Ref{Kind: kind, Namespace: rt.Namespace, Name: "web"}, s)
+		diagnose.Diagnose(slices.Values(c.Records()), diagnose.Options{})
+	})
+}

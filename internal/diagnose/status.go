@@ -48,7 +48,9 @@ func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 	} else {
 		noCause(in, &s)
 	}
-	s.Conditions = conditions(explained, s.FirstCause, now)
+	closed := in.Closed()
+	s.Closed = stamp(closed)
+	s.Conditions = conditions(explained, !closed.IsZero(), s.FirstCause, now)
 	return s
 }
 
@@ -120,11 +122,14 @@ func needed(k model.Key) []v1alpha1.Step {
 	}
 }
 
-func conditions(explained bool, c v1alpha1.Cause, now time.Time) []metav1.Condition {
+func conditions(explained, closed bool, c v1alpha1.Cause, now time.Time) []metav1.Condition {
 	e := metav1.Condition{Type: v1alpha1.ConditionExplained, Status: metav1.ConditionFalse, Reason: c.Reason, Message: c.Message, LastTransitionTime: metav1.Time{Time: now.UTC()}}
 	if explained {
 		e.Status = metav1.ConditionTrue
 	}
 	open := metav1.Condition{Type: v1alpha1.ConditionOpen, Status: metav1.ConditionTrue, Reason: "SymptomsLast", LastTransitionTime: metav1.Time{Time: now.UTC()}}
+	if closed {
+		open.Status, open.Reason = metav1.ConditionFalse, "SymptomsEnded"
+	}
 	return []metav1.Condition{open, e}
 }

@@ -74,6 +74,13 @@ func refused(m *model.Model, k model.Key, message string, ev Evidence, e *model.
 				f.Still, f.Gone, f.Until = false, "its pods were made since", e.Last
 			}
 		}
+		if w == nil && f.Still {
+			// Only the event is known: it shows that pods are not made.
+			if k.Kind == model.KindReplicaSet {
+				f.Object = model.Key{Kind: model.KindDeployment, Namespace: k.Namespace, Name: model.Stem(k.Name)}
+			}
+			emit(Fact{ID: "PodsMissing", Object: f.Object, Since: e.First, Still: true, Message: "pods cannot be made", Evidence: []Evidence{ev}})
+		}
 		f.Message = strings.Replace(r.text, "%s", named, 1)
 		if r.kind != "" {
 			named := model.Key{Kind: r.kind, Namespace: k.Namespace, Name: named}

@@ -55,6 +55,9 @@ func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Tim
 
 func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerStatus, t *corev1.ContainerStateTerminated, emit func(Fact)) {
 	if t.ExitCode == 0 && t.Signal == 0 && t.Reason != "OOMKilled" {
+		if t.Reason == "" {
+			return // the exit code is not shown
+		}
 		if c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" && w.Key.Kind != model.KindJob {
 			emit(Fact{ID: "ExitsAtOnce", Object: w.Key, Still: true, Since: t.FinishedAt.Time, Pods: []model.Key{p.Key}, Strength: 0.8,
 				Message:  fmt.Sprintf("container %s ends with success and is started again, as if it were a task rather than a service", c.Name),

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"regexp"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -57,8 +58,8 @@ func images(m *model.Model, emit func(Fact)) {
 			}
 			if !known && len(waits) > 0 {
 				emit(Fact{ID: "ImagePullFails", Object: w.Key, Still: true, Since: since(p), Pods: []model.Key{p.Key}, Strength: 0.8,
-					Message:  "the image " + waits[0].Image + " does not come",
-					Evidence: []Evidence{evidence("state", "container "+waits[0].Name+" "+waits[0].State.Waiting.Reason, m.Now)}})
+					Message:  strings.TrimSpace("the image "+waits[0].Image) + " does not come",
+					Evidence: []Evidence{evidence("state", strings.TrimSpace("container "+waits[0].Name)+" "+waits[0].State.Waiting.Reason, m.Now)}})
 			}
 		}
 	}
@@ -89,7 +90,7 @@ func classifyPull(m *model.Model, w *model.Workload, p *model.Pod, image, messag
 			continue
 		}
 		f := Fact{ID: r.id, Object: w.Key, Still: still, Since: since(p), Pods: []model.Key{p.Key}, Strength: 0.95,
-			Message: "the image " + image + " " + r.text, Evidence: []Evidence{ev}}
+			Message: strings.TrimSpace("the image "+image) + " " + r.text, Evidence: []Evidence{ev}}
 		if !still {
 			f.Gone, f.Until = "the image came since", m.Now
 		}

@@ -128,7 +128,7 @@ func unscheduled(m *model.Model, w *model.Workload, p *model.Pod, message string
 		}
 		switch o.id {
 		case "NodeSelectorMismatch":
-			selector(m, spec, &f)
+			selector(m, spec, p.Shown() || w.Object.Shown(), &f)
 		case "TaintNotTolerated":
 			if !taint(m, message, g[0], spec, &f) {
 				continue
@@ -143,12 +143,16 @@ func unscheduled(m *model.Model, w *model.Workload, p *model.Pod, message string
 }
 
 // selector tells affinity from selector, and which label no node has.
-func selector(m *model.Model, spec *corev1.PodSpec, f *Fact) {
+func selector(m *model.Model, spec *corev1.PodSpec, shown bool, f *Fact) {
 	var wanted []string
 	for k, v := range spec.NodeSelector {
 		wanted = append(wanted, k+"="+v)
 	}
 	slices.Sort(wanted)
+	if len(wanted) == 0 && !shown {
+		f.Message = "no node has the labels that it asks for, by its node selector or its node affinity"
+		return
+	}
 	if len(wanted) == 0 {
 		f.Message = "no node has the labels that its node affinity asks for"
 		f.ID = "NodeAffinityMismatch"

@@ -34,7 +34,7 @@ func (in *Incident) Chain() []Link {
 		})
 		for _, n := range edges {
 			e := g.Edges[n]
-			if seen[e.Effect] || !g.Facts[e.Effect].Still || len(out) >= maxLinks {
+			if seen[e.Effect] || !g.counts(e.Effect) || len(out) >= maxLinks {
 				continue
 			}
 			seen[e.Effect] = true

@@ -76,7 +76,7 @@ func (g *Graph) refuse(all []*Incident) {
 		}
 		for i := range g.Facts {
 			f := &g.Facts[i]
-			if !f.Still && facts.Kinds[f.ID].Cause >= 0.5 && len(in.RuledOut) < 12 {
+			if !g.counts(i) && facts.Kinds[f.ID].Cause >= 0.5 && len(in.RuledOut) < 12 {
 				why := f.Gone
 				if why == "" {
 					why = "it ended"

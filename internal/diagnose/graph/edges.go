@@ -24,13 +24,15 @@ type Graph struct {
 	Model *model.Model
 	Facts []facts.Fact
 	Edges []Edge
+	since time.Time
 	out   [][]int // by cause: places in Edges
 	in    [][]int // by effect
 }
 
-// Build joins the facts by the rules.
-func Build(m *model.Model, found []facts.Fact) *Graph {
-	g := &Graph{Model: m, Facts: found, out: make([][]int, len(found)), in: make([][]int, len(found))}
+// Build joins the facts by the rules. Facts that ended before since are over; if it
+// is zero, all that ended are.
+func Build(m *model.Model, found []facts.Fact, since time.Time) *Graph {
+	g := &Graph{Model: m, Facts: found, since: since, out: make([][]int, len(found)), in: make([][]int, len(found))}
 	byID := map[string][]int{}
 	byObject := map[string]map[model.Key][]int{}
 	for i, f := range found {
@@ -75,7 +77,7 @@ func (g *Graph) add(e Edge) {
 func (g *Graph) plausible(c, e int, r rules.Rule) (ordered, ok bool) {
 	cause, effect := &g.Facts[c], &g.Facts[e]
 	if !cause.Still {
-		if effect.Still {
+		if effect.Still || !g.counts(c) {
 			return false, false
 		}
 		if !cause.Until.IsZero() && !effect.Since.IsZero() && cause.Until.Add(slack).Before(effect.Since) {
@@ -93,6 +95,12 @@ func (g *Graph) plausible(c, e int, r rules.Rule) (ordered, ok bool) {
 		return false, false
 	}
 	return late <= 0, true
+}
+
+// counts says whether a fact takes part: it holds, or held in the time asked for.
+func (g *Graph) counts(i int) bool {
+	f := &g.Facts[i]
+	return f.Still || !g.since.IsZero() && f.Until.After(g.since)
 }
 
 // firm says that a fact's beginning was recorded, rather than when it was seen.

@@ -68,14 +68,14 @@ func (g *Graph) components() [][]int {
 		return i
 	}
 	for _, e := range g.Edges {
-		if g.Facts[e.Cause].Still && g.Facts[e.Effect].Still {
+		if g.counts(e.Cause) && g.counts(e.Effect) {
 			part[root(e.Cause)] = root(e.Effect)
 		}
 	}
 	groups := map[int][]int{}
 	var order []int
 	for i := range g.Facts {
-		if !g.Facts[i].Still {
+		if !g.counts(i) {
 			continue
 		}
 		r := root(i)
@@ -121,6 +121,9 @@ func (g *Graph) incident(part []int) *Incident {
 		best = max(best, in.Candidates[0].Score)
 	}
 	in.Severity = in.harm * best
+	if !in.Closed().IsZero() {
+		in.Severity /= 100 // what is over comes last
+	}
 	return in
 }
 
@@ -142,7 +145,7 @@ func (g *Graph) explained(i int) bool {
 		todo = todo[:len(todo)-1]
 		for _, n := range g.in[at] {
 			c := g.Edges[n].Cause
-			if seen[c] || !g.Facts[c].Still {
+			if seen[c] || !g.counts(c) {
 				continue
 			}
 			seen[c] = true
@@ -174,7 +177,7 @@ func (g *Graph) reach(i int) map[int]bool {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for _, n := range g.out[at] {
-			if e := g.Edges[n].Effect; !seen[e] && g.Facts[e].Still {
+			if e := g.Edges[n].Effect; !seen[e] && g.counts(e) {
 				seen[e] = true
 				todo = append(todo, e)
 			}
@@ -205,6 +208,24 @@ func (in *Incident) Since() time.Time {
 	return t
 }
 
+// Closed is when the last of its symptoms ended; zero while one lasts.
+func (in *Incident) Closed() time.Time {
+	var t time.Time
+	for _, i := range in.Facts {
+		f := &in.Graph.Facts[i]
+		if in.Graph.harm(i) == 0 {
+			continue
+		}
+		if f.Still {
+			return time.Time{}
+		}
+		if f.Until.After(t) {
+			t = f.Until
+		}
+	}
+	return t
+}
+
 // Touches says whether the incident has anything to do with an object.
 func (in *Incident) Touches(keys map[model.Key]bool) bool {
 	for _, i := range in.Facts {
@@ -230,4 +251,20 @@ func (g *Graph) prefer(in *Incident) {
 			in.Candidates[n].Score *= 0.5 + 0.5*max(0, f.Size)/m
 		}
 	}
+}
+
+// LastClosed is the last failure that is over, of those that harmed by themselves;
+// -1 if none is recorded.
+func (g *Graph) LastClosed() int {
+	last := -1
+	for i := range g.Facts {
+		f := &g.Facts[i]
+		if f.Still || f.Until.IsZero() || g.harm(i) == 0 || facts.Kinds[f.ID].Cause < 0.5 {
+			continue
+		}
+		if last < 0 || f.Until.After(g.Facts[last].Until) {
+			last = i
+		}
+	}
+	return last
 }

@@ -91,6 +91,7 @@ func (x *index) addNodes(m *Model) {
 			x.nodes = append(x.nodes, n)
 		}
 	}
+	x.nodes = append(x.nodes, m.ghostNodes()...)
 }
 
 // addSelectors notes which labels are asked for: most are not.
@@ -106,6 +107,10 @@ func (x *index) addSelectors(m *Model) {
 
 func (x *index) addPods(m *Model) {
 	objects := m.Objects(KindPod)
+	if ghosts := m.ghostPods(); len(ghosts) > 0 {
+		objects = slices.Concat(objects, ghosts)
+		slices.SortFunc(objects, func(a, b *Object) int { return a.Key.Compare(b.Key) })
+	}
 	x.pods = make([]*Pod, 0, len(objects))
 	x.podByKey, x.podByIP = make(map[Key]*Pod, len(objects)), make(map[string]*Pod, len(objects))
 	all := make([]Pod, len(objects)) // one allocation
@@ -121,7 +126,7 @@ func (x *index) addPods(m *Model) {
 		if v.Status.PodIP != "" && !v.Spec.HostNetwork {
 			x.podByIP[v.Status.PodIP] = p
 		}
-		if v.Spec.NodeName != "" {
+		if v.Spec.NodeName != "" && v.Spec.NodeName != nodeUnknown {
 			x.onNode[v.Spec.NodeName] = append(x.onNode[v.Spec.NodeName], p)
 		}
 		for k, val := range v.Labels {
@@ -269,6 +274,9 @@ func (x *index) guessOwner(p *Pod) Key {
 	}
 	if p.Object.Whole() || name == p.Key.Name {
 		return p.Key
+	}
+	if strings.TrimLeft(p.Key.Name[len(name):], "-0123456789") == "" {
+		return Key{KindStateful, p.Key.Namespace, name}
 	}
 	if m := generated.FindStringSubmatch(p.Key.Name); m != nil && hashed.MatchString(m[1]) {
 		return Key{KindDeployment, p.Key.Namespace, name}

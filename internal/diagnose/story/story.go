@@ -11,10 +11,11 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
 )
 
-// Write tells all incidents, worst first.
-func Write(w io.Writer, incidents []v1alpha1.IncidentStatus, now time.Time) error {
+// Write tells all incidents, worst first. If there are none, last says what failed
+// before and when that ended, where that is recorded.
+func Write(w io.Writer, incidents []v1alpha1.IncidentStatus, now time.Time, last string) error {
 	if len(incidents) == 0 {
-		_, err := fmt.Fprintln(w, "Nothing is failing.")
+		_, err := fmt.Fprintln(w, strings.TrimSpace("Nothing is failing. "+last))
 		return err
 	}
 	for n, in := range incidents {
@@ -51,6 +52,9 @@ func Tell(in v1alpha1.IncidentStatus, now time.Time) string {
 		for _, e := range known(c.Evidence, 2) {
 			line("  We know from %s: %s", source[e.Kind], e.Message)
 		}
+	}
+	if in.Closed != nil {
+		line("It is over since %s UTC.", in.Closed.UTC().Format("2006-01-02 15:04:05"))
 	}
 	if s := spread(in.Chain); s != "" {
 		line("How it spread: %s.", s)
@@ -202,4 +206,9 @@ func upper(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// Over says what failed before, and when that ended.
+func Over(c v1alpha1.Cause, at, now time.Time) string {
+	return fmt.Sprintf("The last failure ended %s ago: %s: %s.", age(now.Sub(at)), name(c.Object), c.Message)
 }
