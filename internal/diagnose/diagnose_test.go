@@ -340,3 +340,35 @@ func FuzzDiagnose(f *testing.F) {
 		diagnose.Diagnose(slices.Values(c.Records()), diagnose.Options{})
 	})
 }
+
+func TestTheSameRecordsGiveTheSameVerdict(t *testing.T) {
+	for _, f := range publicFailures {
+		var first string
+		for range 5 {
+			c := rt.New()
+			f.happen(c)
+			_, r := verdict(t, c, record.Ref{})
+			var b strings.Builder
+			if err := story.JSON(&b, r.Incidents); err != nil {
+				t.Fatal(err)
+			}
+			if first == "" {
+				first = b.String()
+			}
+			if b.String() != first {
+				t.Fatalf("%s: two verdicts differ:\n%s", f.name, differ(first, b.String()))
+			}
+		}
+	}
+}
+
+// differ is the first line in which two texts differ, in both.
+func differ(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range x {
+		if i >= len(y) || x[i] != y[i] {
+			return x[i] + "\n" + y[min(i, len(y)-1)]
+		}
+	}
+	return "one is longer"
+}

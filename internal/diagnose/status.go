@@ -37,6 +37,11 @@ func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 	explained := len(in.Candidates) > 0 && s.Candidates[0].Confidence >= doubt && facts.Kinds[s.Candidates[0].Reason].Cause >= leastCause
 	if explained {
 		s.FirstCause = s.Candidates[0]
+		if s.FirstCause.Since == nil && s.Opened != nil {
+			s.FirstCause.Since = s.Opened
+			s.FirstCause.Evidence = append(s.FirstCause.Evidence, v1alpha1.Evidence{Kind: "time", Message: "when it began is not recorded; the first symptom is of that time", Time: s.Opened})
+			s.Candidates[0] = s.FirstCause
+		}
 		for _, l := range in.Chain() {
 			from, to := &g.Facts[l.Edge.Cause], &g.Facts[l.Edge.Effect]
 			s.Chain = append(s.Chain, v1alpha1.Link{

@@ -61,7 +61,7 @@ var toward = map[logline.ID]string{
 }
 
 func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit func(Fact)) {
-	ev := evidence("log", fmt.Sprintf("%s (%d times): %s", w.Key.Name, hit.Count, hit.Sample), hit.First)
+	ev := evidence("log", fmt.Sprintf("%s (%s): %s", w.Key.Name, times(hit.Count), hit.Sample), hit.First)
 	f := Fact{Object: w.Key, Still: hit.Late() && (!hit.Previous || !h.fine() || h.restarts > 0), Since: hit.First, Evidence: []Evidence{ev}, Size: float64(hit.Count)}
 	if f.Still && h.fine() && !hit.Last.IsZero() && m.Now.Sub(hit.Last) > 15*time.Minute {
 		f.Still = false

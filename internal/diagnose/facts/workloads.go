@@ -2,7 +2,9 @@ package facts
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -256,7 +258,8 @@ func quota(m *model.Model, o *model.Object, emit func(Fact)) {
 	if !ok {
 		return
 	}
-	for name, hard := range q.Status.Hard {
+	for _, name := range slices.Sorted(maps.Keys(q.Status.Hard)) {
+		hard := q.Status.Hard[name]
 		used, ok := q.Status.Used[name]
 		if !ok || hard.IsZero() || used.Cmp(hard) < 0 {
 			continue

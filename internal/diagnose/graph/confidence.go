@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 )
 
 // maxCandidates is as many as are told.
@@ -74,15 +75,37 @@ func (g *Graph) refuse(all []*Incident) {
 				in.RuledOut = append(in.RuledOut, Refusal{i, "it is a consequence"})
 			}
 		}
-		for i := range g.Facts {
-			f := &g.Facts[i]
-			if !g.counts(i) && facts.Kinds[f.ID].Cause >= 0.5 && len(in.RuledOut) < 12 {
-				why := f.Gone
-				if why == "" {
-					why = "it ended"
-				}
-				in.RuledOut = append(in.RuledOut, Refusal{i, "it is over: " + why})
-			}
+		in.RuledOut = append(in.RuledOut, g.over(in)...)
+	}
+}
+
+// maxOver is as many facts that are over as are told of one incident.
+const maxOver = 6
+
+// over are the facts that look like causes and ended before, those of the
+// incident's own objects first.
+func (g *Graph) over(in *Incident) []Refusal {
+	own := map[model.Key]bool{}
+	for _, i := range in.Facts {
+		own[g.Facts[i].Object] = true
+	}
+	var near, far []Refusal
+	for i := range g.Facts {
+		f := &g.Facts[i]
+		if g.counts(i) || facts.Kinds[f.ID].Cause < 0.5 {
+			continue
+		}
+		why := f.Gone
+		if why == "" {
+			why = "it ended"
+		}
+		r := Refusal{i, "it is over: " + why}
+		if own[f.Object] {
+			near = append(near, r)
+		} else {
+			far = append(far, r)
 		}
 	}
+	all := append(near, far...)
+	return all[:min(len(all), maxOver)]
 }

@@ -108,7 +108,7 @@ func (g *Graph) incident(part []int) *Incident {
 	}
 	for _, i := range part {
 		if k := facts.Kinds[g.Facts[i].ID]; k.Cause >= LeastCause && !g.explained(i) {
-			in.Candidates = append(in.Candidates, g.candidate(i, in.harm))
+			in.Candidates = append(in.Candidates, g.candidate(i, part, in.harm))
 		}
 	}
 	g.prefer(in)
@@ -186,11 +186,13 @@ func (g *Graph) reach(i int) map[int]bool {
 	return seen
 }
 
-func (g *Graph) candidate(i int, total float64) Candidate {
+func (g *Graph) candidate(i int, part []int, total float64) Candidate {
 	f := &g.Facts[i]
 	c := Candidate{Fact: i, reach: g.reach(i)}
-	for e := range c.reach {
-		c.harm += g.harm(e)
+	for _, e := range part { // in their order: sums of fractions depend on it
+		if c.reach[e] {
+			c.harm += g.harm(e)
+		}
 	}
 	share := c.harm / total
 	c.Score = facts.Kinds[f.ID].Cause * f.Strength * (0.3 + 0.7*share)

@@ -54,4 +54,12 @@ var running = []Row{
 		Effect: "LivenessAsksDependency", Relation: Same,
 		Sentence: "the check of {effect} fails with what it calls",
 		Why:      "a check that asks a dependency tells of the dependency", Source: docs + "concepts/configuration/liveness-readiness-startup-probes/"},
+	{Cause: "ProbeTooTight ProbeWrongPort ProbeWrongProtocol ProbeWrongPath LivenessProbeFails OOMKilled CrashedBySignal ContainerExited Killed",
+		Effect: "RestartedBefore", Relation: Same,
+		Sentence: "{effect} was restarted for that",
+		Why:      "the kubelet restarts what has ended or what it has ended", Source: docs + "concepts/workloads/pods/pod-lifecycle/#restart-policy"},
+	{Cause: "NodeRebooted NodeNotReady RuntimeDown",
+		Effect: "RestartedBefore", Relation: RunsOn,
+		Sentence: "{effect} was restarted with {cause}",
+		Why:      "what runs on a node shares its fate", Source: docs + "concepts/architecture/nodes/"},
 }

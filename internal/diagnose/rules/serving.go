@@ -72,4 +72,8 @@ var serving = []Row{
 		Effect: "OOMKilled AppOutOfMemory MemoryHigh", Relation: Calls,
 		Sentence: "{effect} piles up what it cannot hand on to {cause}",
 		Why:      "a backlog grows in memory", Source: "https://sre.google/sre-book/addressing-cascading-failures/"},
+	{Cause: "ProbeTooTight ProbeWrongPort ProbeWrongProtocol ProbeWrongPath LivenessProbeFails Killed",
+		Effect: "CallsFail DatabaseUnreachable RequestsFail", Relation: Calls,
+		Sentence: "{effect} calls {cause} while that is being restarted",
+		Why:      "a container that is restarted cuts its connections", Source: docs + "concepts/configuration/liveness-readiness-startup-probes/"},
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,30 +122,50 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
+// spread tells the links in their order; what is the same for several objects is
+// told once.
 func spread(chain []v1alpha1.Link) string {
-	var out []string
+	type step struct {
+		before, after string
+		names         []string
+	}
+	var steps []*step
 	for _, l := range chain {
-		if !contains(out, l.Sentence) {
-			out = append(out, l.Sentence)
+		to := strings.ToLower(l.To.Kind) + "/" + l.To.Name
+		before, after, _ := strings.Cut(l.Sentence, to)
+		if !strings.Contains(l.Sentence, to) {
+			to = ""
 		}
-		if len(out) == 4 {
-			break
+		i := slices.IndexFunc(steps, func(s *step) bool { return s.before == before && s.after == after })
+		if i < 0 {
+			steps = append(steps, &step{before: before, after: after})
+			i = len(steps) - 1
+		}
+		if to != "" && !slices.Contains(steps[i].names, to) {
+			steps[i].names = append(steps[i].names, to)
 		}
 	}
-	s := strings.Join(out, "; ")
-	if n := len(chain) - len(out); n > 0 && len(out) == 4 {
-		s += fmt.Sprintf("; and %d more", n)
+	const most = 4
+	var out []string
+	for _, s := range steps[:min(len(steps), most)] {
+		out = append(out, s.before+several(s.names)+s.after)
 	}
-	return s
+	if n := len(steps) - most; n > 0 {
+		out = append(out, fmt.Sprintf("and %d more steps (-o tree shows them)", n))
+	}
+	return strings.Join(out, "; ")
 }
 
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
+func several(names []string) string {
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return names[0]
+	case n <= 3:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	}
-	return false
+	return fmt.Sprintf("%s, %s and %d others", names[0], names[1], len(names)-2)
 }
 
 func hit(b v1alpha1.BlastRadius) string {
