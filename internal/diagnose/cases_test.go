@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -264,6 +265,25 @@ var failures = []failure{
 		c.Put(d)
 	}, "DNSDown", "Deployment/coredns"},
 
+	{"memory leak", func(c *rt.Cluster) { c.Crashes("cart", 137, "OOMKilled") }, func(c *rt.Cluster) {
+		for i := range 10 {
+			c.Said = append(c.Said, record.Record{Time: rt.Now.Add(time.Duration(i-60) * time.Minute), Object: rt.Ref(c.Pod("cart")),
+				Payload: &record.Usage{Resource: "memory", Container: "cart", Used: float64(50+i*20) * (1 << 20), Capacity: 240 << 20}})
+		}
+	}, "MemoryLeak", "Deployment/cart"},
+	{"removed API", crash, logs(`no matches for kind "CronJob" in version "batch/v1beta1"`), "APIRemoved", "Deployment/cart"},
+	{"network policy", func(c *rt.Cluster) { c.Log("web", "dial tcp cart:7000: i/o timeout") }, func(c *rt.Cluster) {
+		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "closed", Namespace: rt.Namespace}}
+		p.Spec.PodSelector.MatchLabels = map[string]string{"app": "cart"}
+		p.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
+		c.Put(p)
+	}, "NetworkPolicyBlocks", "NetworkPolicy/closed"},
+	{"ingress", func(c *rt.Cluster) { c.Alert("web", "HighErrorRate", "5xx errors on web") }, func(c *rt.Cluster) {
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "shop", Namespace: rt.Namespace}}
+		i.Spec.Rules = []networkingv1.IngressRule{{Host: "shop.example", IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+			Path: "/", Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "wep"}}}}}}}}
+		c.Put(i)
+	}, "IngressBackendMissing", "Ingress/shop"},
 	{"cpu limit", func(c *rt.Cluster) { c.Alert("cart", "HighLatency", "cart is slow (+300%)") }, func(c *rt.Cluster) {
 		c.Say(record.Ref{Kind: "Pod", Namespace: rt.Namespace, Name: c.Pod("cart").Name}, &record.Throttling{Container: "cart", Periods: 600, Throttled: 500})
 	}, "CPUThrottled", "Deployment/cart"},

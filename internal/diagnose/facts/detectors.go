@@ -27,4 +27,5 @@ var Detectors = []Detector{
 	{"nodeChanges", nodeChanges},
 	{"flood", flood},
 	{"policies", policies},
+	{"trends", trends},
 }

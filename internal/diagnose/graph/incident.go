@@ -232,7 +232,8 @@ func (in *Incident) Closed() time.Time {
 func (in *Incident) Touches(keys map[model.Key]bool) bool {
 	for _, i := range in.Facts {
 		f := &in.Graph.Facts[i]
-		if keys[f.Object] || slices.ContainsFunc(f.Pods, func(k model.Key) bool { return keys[k] }) {
+		has := func(k model.Key) bool { return keys[k] }
+		if keys[f.Object] || slices.ContainsFunc(f.Pods, has) || in.Graph.harm(i) > 0 && slices.ContainsFunc(f.About, has) {
 			return true
 		}
 	}

@@ -42,6 +42,7 @@ const (
 	EtcdSlow           ID = "EtcdSlow"           // none
 	EtcdNoSpace        ID = "EtcdNoSpace"        // none
 	EtcdNoLeader       ID = "EtcdNoLeader"       // none
+	APIRemoved         ID = "APIRemoved"         // target: kind
 	APIThrottled       ID = "APIThrottled"       // none
 )
 
@@ -71,6 +72,8 @@ var Patterns = []Pattern{
 	row(CertificateUnknown, ``, "certificate signed by unknown authority", "unable to find valid certification path", "self signed certificate", "self-signed certificate", "certificate verify failed", "x509: certificate is valid for"),
 	row(TLSMismatch, ``, "server gave http response to https client", "first record does not look like a tls handshake", "wrong version number", "plain http request was sent to https port", "malformed http response", "unrecognized ssl message", "http/1.x transport connection broken: malformed", "invalid http method", "error reading server preface"),
 	row(ClockSkew, ``, "clock skew", "token used before issued", "token is not valid yet", "certificate is not yet valid", "requesttimetooskewed", "clock is out of sync"),
+	row(APIRemoved, `no matches for kind "?(\w+)"?`, "no matches for kind"),
+	row(APIRemoved, ``, "the server could not find the requested resource"),
 	row(ExecFormat, ``, "exec format error"),
 	row(DBAccessDenied, `(?:access denied for user|password authentication failed for user|login failed for user|authentication failed for user|role)\s+\\?['"]?([\w.%@-]+)`, "access denied for user", "password authentication failed", "login failed for user", "authentication failed for user"),
 	row(DBAccessDenied, ``, "wrongpass invalid username", "noauth authentication required", "invalid username-password pair", "sasl authentication failed", "auth failed: authenticationfailed", "mongoservererror: authentication failed"),

@@ -29,6 +29,7 @@ type Model struct {
 	oom        []OOM
 	cores      map[Key][]Core
 	usage      map[usageID]record.Usage
+	growth     map[containerID]*Growth
 	throttled  map[usageID]record.Throttling
 	pressure   map[usageID]record.Pressure
 	components []Component
@@ -55,7 +56,7 @@ func New() *Model {
 		events: map[Key]map[eventID]*Event{}, logs: map[Key]*Log{},
 		exits: map[Key][]Exit{}, cores: map[Key][]Core{},
 		usage: map[usageID]record.Usage{}, throttled: map[usageID]record.Throttling{}, pressure: map[usageID]record.Pressure{},
-		network: map[string]*record.Network{}, twins: map[Key]*corev1.Pod{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
+		network: map[string]*record.Network{}, twins: map[Key]*corev1.Pod{}, growth: map[containerID]*Growth{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
 	}
 }
 

@@ -119,6 +119,9 @@ func (m *Model) addSignal(r record.Record, key Key) {
 		m.cores[key] = append(m.cores[key], Core{*p, r.Time, r.Node})
 	case *record.Usage:
 		m.usage[usageID{key, r.Node, p.Resource, p.Container}] = *p
+		if p.Resource == "memory" && key.Kind == KindPod {
+			m.addGrowth(key, p, r.Time)
+		}
 	case *record.Throttling:
 		m.throttled[usageID{key, r.Node, "cpu", p.Container}] = *p
 	case *record.Pressure:

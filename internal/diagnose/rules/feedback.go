@@ -18,4 +18,12 @@ var feedback = []Row{
 		Effect: "DNSOverloaded", Relation: Cluster,
 		Sentence: "retries of {cause} ask DNS again and again",
 		Why:      "each retry asks for each search domain", Source: docs + "concepts/services-networking/dns-pod-service/#pod-dns-config"},
+	{Cause: "NodeKiller NodeNotReady NodesLostTogether KubeletDown",
+		Effect: "RepairStorm", Relation: Cluster,
+		Sentence: "nodes like {cause} are restarted by the repair, over and over",
+		Why:      "repair sees the symptom, not the cause, and takes room away", Source: "https://sre.google/sre-book/addressing-cascading-failures/"},
+	{Cause: "RepairStorm",
+		Effect: "NodeRebooted PodsPending InsufficientCPU InsufficientMemory", Relation: Cluster,
+		Sentence: "{effect} is hit by the restarts of nodes",
+		Why:      "a node that is being restarted runs nothing", Source: docs + "concepts/architecture/nodes/"},
 }
