@@ -36,6 +36,9 @@ func nodePaths(m *model.Model, emit func(Fact)) {
 		for _, l := range m.LogsOf(w) {
 			for _, h := range l.Hits {
 				s := wellService(m, w, h)
+				if s == nil && len(h.Addresses) == 0 && broken(h) && h.Late() {
+					s = onlyWell(m, w)
+				}
 				if s == nil || blamed(m, s, failing) {
 					continue
 				}
@@ -94,24 +97,53 @@ func wellService(m *model.Model, w *model.Workload, h *model.LogHit) *model.Serv
 		if s == nil || s.Spec.ClusterIP == corev1.ClusterIPNone || a.Port != 0 && s.Port(a.Port) == nil || len(s.Workloads) == 0 {
 			continue
 		}
-		for _, to := range s.Workloads {
-			hl := healthOf(to)
-			if !hl.fine() || hl.restarts > 1 || hl.ready == 0 || to == w {
-				return nil
-			}
-		}
-		for _, p := range s.Spec.Ports {
-			for _, to := range s.Workloads {
-				if spec := to.Spec(); spec != nil {
-					if declared, has := containerPorts(spec, p.TargetPort.IntValue(), p.TargetPort.StrVal); !has && len(declared) > 0 || p.Protocol == corev1.ProtocolUDP {
-						return nil
-					}
-				}
-			}
+		if !well(w, s) {
+			return nil
 		}
 		return s
 	}
 	return nil
+}
+
+// onlyWell is a Service that w calls, if all that it calls are well: where a log
+// does not say whom the failing call was for, it was for one of these.
+func onlyWell(m *model.Model, w *model.Workload) *model.Service {
+	var one *model.Service
+	for _, c := range m.Calls(w.Key) {
+		if c.Service == nil || c.Service.Spec.ClusterIP == corev1.ClusterIPNone || c.Service.Port(c.Address.Port) == nil || !well(w, c.Service) {
+			return nil
+		}
+		one = c.Service
+	}
+	if len(m.Dangling(w.Key)) > 0 {
+		return nil
+	}
+	return one
+}
+
+// well says that pods are ready behind the Service, and that its ports are theirs.
+func well(w *model.Workload, s *model.Service) bool {
+	for _, to := range s.Workloads {
+		h := healthOf(to)
+		if !h.fine() || h.restarts > 1 || h.ready == 0 || to == w {
+			return false
+		}
+		spec := to.Spec()
+		if spec == nil {
+			continue
+		}
+		for _, p := range s.Spec.Ports {
+			target := p.TargetPort.IntValue()
+			if target == 0 && p.TargetPort.StrVal == "" {
+				target = int(p.Port)
+			}
+			declared, has := containerPorts(spec, target, p.TargetPort.StrVal)
+			if !has && len(declared) > 0 || p.Protocol == corev1.ProtocolUDP {
+				return false
+			}
+		}
+	}
+	return len(s.Workloads) > 0
 }
 
 // blamed says that the workload behind the Service has trouble of its own, which

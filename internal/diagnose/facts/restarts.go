@@ -50,6 +50,7 @@ func tight(m *model.Model, emit func(Fact)) {
 		if !ok {
 			continue
 		}
+		unserved(m, o.Key.Namespace, q, emit)
 		for name, hard := range q.Status.Hard {
 			if name != corev1.ResourceRequestsStorage && name != corev1.ResourcePersistentVolumeClaims {
 				continue
@@ -79,4 +80,38 @@ func missingClaim(m *model.Model, w *model.Workload) string {
 		}
 	}
 	return ""
+}
+
+// unserved finds, where a quota of Services is used up, the workloads that have
+// ports and no Service while most beside them have one: theirs was refused.
+func unserved(m *model.Model, ns string, q *corev1.ResourceQuota, emit func(Fact)) {
+	hard, ok := q.Status.Hard[corev1.ResourceServices]
+	used := q.Status.Used[corev1.ResourceServices]
+	if !ok || hard.IsZero() || used.Cmp(hard) < 0 || !m.Listed(model.KindService, ns) {
+		return
+	}
+	var without []*model.Workload
+	with := 0
+	for _, w := range m.Workloads() {
+		spec := w.Spec()
+		if w.Key.Namespace != ns || w.Key.Kind != model.KindDeployment || spec == nil {
+			continue
+		}
+		if declared, _ := containerPorts(spec, 0, ""); len(declared) == 0 {
+			continue
+		}
+		if len(m.ServicesOf(w)) > 0 {
+			with++
+		} else {
+			without = append(without, w)
+		}
+	}
+	if with < 3*len(without) {
+		return
+	}
+	for _, w := range without {
+		emit(Fact{ID: "ServiceMissing", Object: model.Key{Kind: model.KindService, Namespace: ns, Name: w.Key.Name}, Still: true, Since: model.Since(w.Object), About: []model.Key{w.Key}, Strength: 0.8,
+			Message:  fmt.Sprintf("no Service leads to %s, though it has ports and most others have one", w.Key.Name),
+			Evidence: []Evidence{evidence("state", fmt.Sprintf("Services lead to %d Deployments of the namespace, none to %s", with, w.Key.Name), m.Now)}})
+	}
 }
