@@ -33,12 +33,12 @@ clean: ## Remove the cluster with its data, and all that was built
 deps: ## Install the Debian packages that are missing (as root or with sudo)
 	@build/deps.sh
 
-build: ## Build bin/: bulkhead, bulkheadd, containerd, runc and the CNI plugins
+build: ## Build bin/: bulkhead, bulkheadd, containerd, runc and the others
 	@build/build.sh
 
 install: build ## Copy the programs below PREFIX (/usr/local)
 	install -d $(PREFIX)/bin $(PREFIX)/lib/bulkhead/cni
-	install bin/bulkhead bin/bulkheadd bin/bulkhead-containerd bin/bulkhead-containerd-shim bin/runc $(PREFIX)/lib/bulkhead
+	install bin/bulkhead bin/bulkheadd bin/bulkhead-core bin/bulkhead-containerd bin/bulkhead-containerd-shim bin/runc $(PREFIX)/lib/bulkhead
 	install bin/cni/* $(PREFIX)/lib/bulkhead/cni
 	ln -sf ../lib/bulkhead/bulkhead ../lib/bulkhead/bulkheadd $(PREFIX)/bin
 	ln -sf bulkhead $(PREFIX)/bin/kubectl-bulkhead

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds bin/: bulkhead, bulkheadd, containerd, its shim, runc and the CNI
-# plugins, all from the modules that go.mod names. Takes no network once the
+# Builds bin/: bulkhead, bulkheadd, the handler of core dumps, containerd, its
+# shim, runc and the CNI plugins, all from the modules that go.mod names. Takes no network once the
 # modules are there.
 #
-#   build/build.sh [bulkhead|bulkheadd|containerd|runc|cni]...   default: all
+#   build/build.sh [bulkhead|bulkheadd|core|containerd|runc|cni]...   default: all
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -44,9 +44,10 @@ seccomp_tag() {
 }
 
 mkdir -p bin/cni
-for part in ${*:-bulkhead runc cni containerd bulkheadd}; do
+for part in ${*:-bulkhead core runc cni containerd bulkheadd}; do
 	case $part in
 	bulkhead) CGO_ENABLED=0 build bin/bulkhead "./cmd/bulkhead" "$ours" ;;
+	core) CGO_ENABLED=0 build bin/bulkhead-core ./cmd/bulkhead-core "" ;; # static: it is run in the host's root
 	bulkheadd) build bin/bulkheadd "./cmd/bulkheadd" "$ours $theirs $containerd" ;;
 	containerd) # with cgo like bulkheadd, so that both share what is compiled
 		build bin/bulkhead-containerd ./cmd/bulkhead-containerd "$containerd"

@@ -33,6 +33,10 @@ type Paths struct {
 	Registries string
 	// HostRecord says what was on the host before us, for reset.
 	HostRecord string
+	// Cores is where the handler of core dumps lies, with its settings, the cores
+	// that it keeps and the reports that wait for the daemon. It takes no more than
+	// some 90 bytes: the kernel's setting has 127 for the whole command.
+	Cores string
 	// ShimSockets is outside of the data directory: containerd allows it 42
 	// bytes, since Linux limits a socket's path to 108.
 	ShimSockets string
@@ -56,6 +60,7 @@ func For(dataDir string) Paths {
 		CNIState:    in("cni"),
 		Registries:  in("etc", "registries"),
 		HostRecord:  in("host.json"),
+		Cores:       in("cores"),
 		ShimSockets: filepath.Join("/run/bulkhead", hex.EncodeToString(sum[:4])),
 	}
 }
@@ -73,3 +78,6 @@ const (
 	CNINetwork    = "bulkhead"
 	CNIConfigName = "10-bulkhead.conflist"
 )
+
+// CoreHandler is the program beside the daemon's that makes reports of core dumps.
+const CoreHandler = "bulkhead-core"

@@ -1,0 +1,96 @@
+package coredump
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTally(t *testing.T) {
+	start := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	var tally tally
+	for i, c := range []struct {
+		after  time.Duration
+		look   bool
+		others int
+	}{
+		{0, true, 0},
+		{time.Second, true, 0},
+		{2 * time.Second, false, 1},
+		{3 * time.Second, false, 0}, // told 1 s ago
+		{4 * time.Second, false, 0},
+		{13 * time.Second, false, 3},
+		{14 * time.Second, false, 0},
+		{time.Minute, true, 1}, // the first has left the window
+	} {
+		look, others := tally.admit(start.Add(c.after), 2, time.Minute)
+		if look != c.look || others != c.others {
+			t.Errorf("core %d after %v: %t %d, want %t %d", i, c.after, look, others, c.look, c.others)
+		}
+	}
+}
+
+func TestEvict(t *testing.T) {
+	s := Settings{ContainerBytes: 50, TotalBytes: 100}
+	all := []kept{
+		{"a1", "a", "1", 20}, {"b1", "b", "2", 40}, {"a2", "a", "3", 20}, {"w.part", "c", "4", 10},
+	}
+	for name, c := range map[string]struct {
+		key  string
+		more int64
+		want []string
+		ok   bool
+	}{
+		"room is there":                   {"b", 10, nil, true},
+		"its own oldest for the share":    {"a", 20, []string{"a1"}, true},
+		"the oldest of all for the total": {"d", 20, []string{"a1"}, true},
+		"two of them":                     {"d", 40, []string{"a1", "b1"}, true},
+		"more than its share":             {"d", 60, []string{"a1", "b1"}, false},
+		"not what is being written":       {"c", 45, []string{"a1", "b1"}, false},
+	} {
+		remove, ok := evict(all, "own", c.key, c.more, s)
+		var got []string
+		for _, k := range remove {
+			got = append(got, k.path)
+		}
+		if !slices.Equal(got, c.want) || ok != c.ok {
+			t.Errorf("%s: removes %q (%t), want %q (%t)", name, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestOurs(t *testing.T) {
+	for pattern, want := range map[string]directory{
+		"|/var/lib/bulkhead/cores/handler %P %I %s %t %e":   "/var/lib/bulkhead/cores",
+		"|/usr/lib/systemd/systemd-coredump %P %u %g %s %t": "",
+		"|/usr/share/apport/handler %p":                     "",
+		"core":                                              "",
+		"":                                                  "",
+		"/var/cores/handler %P %I %s %t %e":                 "",
+	} {
+		if got := ours(pattern); got != want {
+			t.Errorf("ours(%q) = %q, want %q", pattern, got, want)
+		}
+	}
+}
+
+func TestInstallRefusesPathsThatTheKernelWouldNotTake(t *testing.T) {
+	for _, dir := range []string{"cores", "/a b", "/a%P", "/" + strings.Repeat("x", 120)} {
+		if err := Install(dir, "/bin/true", Settings{}); err == nil {
+			t.Errorf("Install(%q) is no error", dir)
+		}
+	}
+}
+
+func TestParseArguments(t *testing.T) {
+	for _, args := range [][]string{nil, {"1", "2", "3", "4"}, {"x", "1", "6", "0", "a"}} {
+		if _, err := parseArguments(args); err == nil {
+			t.Errorf("%q is no error", args)
+		}
+	}
+	c, err := parseArguments([]string{"7", "8", "6", "1700000000", "a b"})
+	if err != nil || c.pid != 7 || c.thread != 8 || c.signal != 6 || c.command != "a b" || c.time.Unix() != 1700000000 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
