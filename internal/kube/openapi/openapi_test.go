@@ -90,7 +90,8 @@ func TestHashStaysWithinARunAndDiffersBetweenTwo(t *testing.T) {
 	}
 	one, _ := server(t)
 	other, _ := server(t)
-	if hash(one) == "" || hash(one) != hash(one) || hash(one) == hash(other) {
-		t.Errorf("hashes %q, %q and of another run %q", hash(one), hash(one), hash(other))
+	first, again, others := hash(one), hash(one), hash(other)
+	if first == "" || again != first || others == first {
+		t.Errorf("hashes %q, %q and of another run %q", first, again, others)
 	}
 }

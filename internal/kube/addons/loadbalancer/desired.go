@@ -105,7 +105,7 @@ func bySeniority(services []*v1.Service) []*v1.Service {
 	slices.SortFunc(sorted, func(a, b *v1.Service) int {
 		return cmp.Or(
 			-cmp.Compare(min(1, len(a.Status.LoadBalancer.Ingress)), min(1, len(b.Status.LoadBalancer.Ingress))),
-			a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time),
+			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
 			cmp.Compare(a.Namespace, b.Namespace),
 			cmp.Compare(a.Name, b.Name),
 		)
