@@ -1,7 +1,7 @@
 # `make help` prints what is here. What takes more than a line is a program or a
 # script with a name: build/*.sh, examples/shop/deploy, test/conformance, bench.
 .DEFAULT_GOAL := help
-.PHONY: help up test down clean deps build install check lint fmt conformance bench
+.PHONY: help up test down clean deps build install check lint fmt conformance scenarios bench
 
 # Trimmed everywhere, so that builds and tests share what they compile: all of
 # Kubernetes a second time takes a quarter of an hour.
@@ -33,7 +33,7 @@ clean: ## Remove the cluster with its data, and all that was built
 deps: ## Install the Debian packages that are missing (as root or with sudo)
 	@build/deps.sh
 
-build: ## Build bin/: bulkhead, bulkheadd, containerd, runc and the others
+build: ## Build bin/: bulkhead, bulkheadd, containerd, runc and the CNI plugins
 	@build/build.sh
 
 install: build ## Copy the programs below PREFIX (/usr/local)
@@ -53,6 +53,9 @@ lint: ## Run golangci-lint, go vet among its linters
 
 conformance: build ## Run upstream's conformance suite on a running cluster (FOCUS: fast, all or an expression)
 	go run ./test/conformance run -kubeconfig "$$(bin/bulkhead status $(DATA) -o json | sed -n 's/.*"kubeconfig": "\(.*\)".*/\1/p')" -focus '$(or $(FOCUS),fast)'
+
+scenarios: ## Diagnose the catalogue of failures and print how many first causes are right
+	go run ./test/scenarios
 
 bench: build ## Measure the start, the size and the CLI, beside their peers
 	go run ./bench/boot
