@@ -13,14 +13,55 @@ import (
 
 // applogs finds what applications say of their own failures.
 func applogs(m *model.Model, emit func(Fact)) {
+	unreached := unreachable(m)
 	for _, w := range m.Workloads() {
 		h := healthOf(w)
 		for _, l := range m.LogsOf(w) {
 			for _, hit := range l.Hits {
-				applog(m, w, h, hit, emit)
+				applog(m, w, h, hit, func(f Fact) { emit(alone(f, unreached)) })
 			}
 		}
 	}
+}
+
+// unreachable are the objects that some cannot reach or find, with who says so.
+func unreachable(m *model.Model) map[model.Key]map[model.Key]bool {
+	out := map[model.Key]map[model.Key]bool{}
+	for _, w := range m.Workloads() {
+		h := healthOf(w)
+		for _, l := range m.LogsOf(w) {
+			for _, hit := range l.Hits {
+				applog(m, w, h, hit, func(f Fact) {
+					if f.ID != "DatabaseUnreachable" && f.ID != "NameNotResolved" || !f.Still {
+						return
+					}
+					for _, k := range f.About {
+						if out[k] == nil {
+							out[k] = map[model.Key]bool{}
+						}
+						out[k][w.Key] = true
+					}
+				})
+			}
+		}
+	}
+	return out
+}
+
+// alone marks a workload that is the only one to miss what others find: then it is
+// not the other that fails, but its own address, credentials, DNS settings or way.
+func alone(f Fact, unreached map[model.Key]map[model.Key]bool) Fact {
+	if f.ID != "DatabaseUnreachable" && f.ID != "NameNotResolved" || !f.Still {
+		return f
+	}
+	for _, k := range f.About {
+		if len(unreached[k]) > 1 {
+			return f
+		}
+	}
+	f.Strength = max(f.Strength, 0.85)
+	f.Message += "; no other has that trouble, so its own address, DNS settings or way there is wrong"
+	return f
 }
 
 // own are the patterns that tell of the workload itself.

@@ -110,7 +110,7 @@ var Kinds = map[string]Kind{
 	"DatabaseMissing":     {0.85, 1, "the database does not exist", "Create it, or correct its name.", "kubectl -n {ns} logs {kind}/{name}"},
 	"DatabaseReadOnly":    {0.93, 1, "the database takes no writes", "Make it writable; see why it became read-only.", "kubectl -n {ns} describe {kind} {name}"},
 	"TooManyConnections":  {0.93, 1, "the database takes no more connections", "Find who holds them; raise the limit.", "kubectl -n {ns} describe {kind} {name}"},
-	"DatabaseUnreachable": {0.3, 1, "it does not reach its database", "See to the address and the database.", "kubectl -n {ns} logs {kind}/{name}"},
+	"DatabaseUnreachable": {0.5, 1, "it does not reach its database", "See to the address and the database.", "kubectl -n {ns} logs {kind}/{name}"},
 	// storage
 	"ClaimPending":            {0, 1, "the claim has no volume", "See why.", "kubectl -n {ns} describe pvc {name}"},
 	"StorageClassMissing":     {0.95, 0, "the claim names a class that does not exist", "Correct the class.", "kubectl get storageclasses"},
@@ -120,6 +120,7 @@ var Kinds = map[string]Kind{
 	"VolumeClassMismatch":     {0.93, 0, "claim and volume are of different classes", "Correct storageClassName.", "kubectl get pv"},
 	"VolumeSelectorMismatch":  {0.93, 0, "the claim's selector fits no volume", "Correct the selector or the volume's labels.", "kubectl get pv --show-labels"},
 	"VolumeBoundElsewhere":    {0.93, 0, "the volume belongs to another claim", "Free it, or make another.", "kubectl get pv"},
+	"NoVolumeFits":            {0.85, 0, "volumes are free, and none is as the claim wants it", "Compare size, accessModes, storageClassName and selector of the claim with the volumes.", "kubectl -n {ns} get pvc {name} -o yaml; kubectl get pv -o wide --show-labels"},
 	"NoVolume":                {0.85, 0, "there is no volume", "Make one, or install a provisioner.", "kubectl get pv,storageclass"},
 	"VolumeAttachedElsewhere": {0.85, 0, "the volume is still held by another node", "Wait for or force the detach.", "kubectl get volumeattachments"},
 	"VolumeAttachFails":       {0.8, 0, "the volume cannot be attached", "See to the storage driver.", "kubectl get volumeattachments"},
@@ -214,5 +215,5 @@ var Kinds = map[string]Kind{
 	"CrashLoop":       {0.02, 2, "containers end and are started again, ever more slowly", "See why they end.", "kubectl -n {ns} logs {kind}/{name} --previous"},
 	"RolloutStuck":    {0.02, 1, "the new version does not come up", "See its pods.", "kubectl -n {ns} rollout status {kind}/{name}"},
 	"CallsFail":       {0.1, 1, "calls fail", "See what is called.", "kubectl -n {ns} logs {kind}/{name}"},
-	"NameNotResolved": {0.35, 1, "a name cannot be resolved", "See whether the name exists and DNS answers.", "kubectl -n {ns} run -it --rm dns --image=busybox -- nslookup NAME"},
+	"NameNotResolved": {0.5, 1, "a name cannot be resolved", "See whether the name exists and DNS answers.", "kubectl -n {ns} run -it --rm dns --image=busybox -- nslookup NAME"},
 }

@@ -113,6 +113,8 @@ func candidates(m *model.Model, c *corev1.PersistentVolumeClaim, class string, s
 		say(bestID, bestText)
 	case class != "" && m.Absent(model.Key{Kind: model.KindClass, Name: class}):
 		say("StorageClassMissing", fmt.Sprintf("it asks for the storage class %q, which does not exist", class))
+	case noneFits(m, c):
+		say("NoVolumeFits", "there are free volumes, and none fits its size, access mode, class or selector: compare the claim with them")
 	case len(m.Objects(model.KindPV)) == 0 && m.Listed(model.KindPV, ""):
 		say("NoVolume", "there is no volume, and nothing that makes one")
 	}
@@ -199,4 +201,17 @@ func mounts(m *model.Model, k model.Key, emit func(Fact)) {
 			break
 		}
 	}
+}
+
+// noneFits says that the controller found no volume for a claim though some are
+// free. A description of a claim without a volume does not show what it asks for.
+func noneFits(m *model.Model, c *corev1.PersistentVolumeClaim) bool {
+	said := false
+	for _, e := range m.Events(model.Key{Kind: model.KindPVC, Namespace: c.Namespace, Name: c.Name}) {
+		said = said || e.Reason == "FailedBinding" && strings.Contains(e.Message, "no persistent volumes available")
+	}
+	return said && slices.ContainsFunc(m.Objects(model.KindPV), func(o *model.Object) bool {
+		v, ok := o.Value.(*corev1.PersistentVolume)
+		return ok && v.Status.Phase == corev1.VolumeAvailable
+	})
 }

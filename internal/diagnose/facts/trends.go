@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
@@ -59,14 +60,22 @@ func certificates(m *model.Model, emit func(Fact)) {
 // repairs finds nodes that were rebooted one after the other within an hour.
 func repairs(m *model.Model, emit func(Fact)) {
 	var first time.Time
+	down, again := false, false
 	rebooted := map[string]bool{}
 	for _, n := range m.Nodes() {
 		for _, e := range m.Events(model.Key{Kind: model.KindNode, Name: n.Name}) {
 			if e.Reason == "Rebooted" && m.Now.Sub(e.Last) < time.Hour {
 				rebooted[n.Name] = true
 				first = earliest(first, e.First)
+				again = again || e.Count > 1
 			}
 		}
+		if s, _ := readyStatus(n); s != "" && s != corev1.ConditionTrue {
+			down = true
+		}
+	}
+	if !down && !again {
+		return // they are back, and were rebooted once: that is maintenance
 	}
 	if len(rebooted) < 2 || len(rebooted)*5 < len(m.Nodes()) {
 		return

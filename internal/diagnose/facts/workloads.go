@@ -167,6 +167,12 @@ func evicted(m *model.Model, w *model.Workload, emit func(Fact)) {
 				emit(Fact{ID: "PodPreempted", Object: w.Key, Still: !healthOf(w).fine(), Since: e.First, Pods: []model.Key{p.Key}, Message: "pods had to make room for others of higher priority",
 					Gone: "its pods run again", Evidence: []Evidence{evidence("event", e.Message, e.First)}})
 			}
+			if e.Reason == "FailedCreatePodSandBox" && tooLittle.MatchString(e.Message) {
+				ready, _ := p.Ready()
+				emit(Fact{ID: "OOMKilled", Object: w.Key, Still: !ready, Since: e.First, Pods: []model.Key{p.Key}, Strength: 0.95, Gone: "it was made since",
+					Message:  "its memory limit is too low even to start its containers",
+					Evidence: []Evidence{evidence("event", e.Message, e.Last)}})
+			}
 			if e.Reason == "FailedCreatePodSandBox" {
 				ready, _ := p.Ready()
 				emit(Fact{ID: "SandboxFails", Object: w.Key, Still: !ready, Since: e.First, Pods: []model.Key{p.Key}, Message: "its pods' network or sandbox cannot be made: " + clip(e.Message, 140),
@@ -310,3 +316,7 @@ func preemptor(m *model.Model, w *model.Workload, p *model.Pod, e *model.Event, 
 		Message:  "its pods have a higher priority and took the place of pods of " + w.Key.Name,
 		Evidence: []Evidence{evidence("event", e.Message, e.First)}})
 }
+
+// tooLittle is what runtimes say when a pod's memory limit is below what the start
+// of a container takes.
+var tooLittle = regexp.MustCompile(`(?i)OOM-killed|memory limit too low|oom_kill|container init was OOM`)

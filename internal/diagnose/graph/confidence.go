@@ -36,14 +36,24 @@ func (g *Graph) confide(in *Incident) {
 		if g.ordered(c) {
 			add("time", "it began before what it explains", 0.4)
 		}
-		if n == 0 && len(in.Candidates) > 1 {
-			other := in.Candidates[1].Score / c.Score
-			add("rivals", fmt.Sprintf("the next candidate, %s of %s, scores %.0f %% of it", g.Facts[in.Candidates[1].Fact].ID, g.Facts[in.Candidates[1].Fact].Object, 100*other), -2*math.Max(0, other-0.4))
+		if rival := g.rival(in, n); n == 0 && rival != nil {
+			other := rival.Score / c.Score
+			add("rivals", fmt.Sprintf("the next candidate, %s of %s, scores %.0f %% of it", g.Facts[rival.Fact].ID, g.Facts[rival.Fact].Object, 100*other), -2*math.Max(0, other-0.4))
 		} else if n > 0 {
 			add("rivals", "another candidate is likelier", -1-2*(1-c.Score/in.Candidates[0].Score))
 		}
 		c.Confidence = math.Round(100*clamp(1/(1+math.Exp(-total)))) / 100
 	}
+}
+
+// rival is the next candidate of another object.
+func (g *Graph) rival(in *Incident, n int) *Candidate {
+	for i := n + 1; i < len(in.Candidates); i++ {
+		if g.Facts[in.Candidates[i].Fact].Object != g.Facts[in.Candidates[n].Fact].Object {
+			return &in.Candidates[i]
+		}
+	}
+	return nil
 }
 
 func (g *Graph) ordered(c *Candidate) bool {

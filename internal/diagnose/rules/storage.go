@@ -2,7 +2,7 @@ package rules
 
 // storage is why volumes do not come.
 var storage = []Row{
-	{Cause: "StorageClassMissing ProvisioningFails VolumeTooSmall AccessModeMismatch VolumeClassMismatch VolumeSelectorMismatch VolumeBoundElsewhere NoVolume",
+	{Cause: "StorageClassMissing ProvisioningFails VolumeTooSmall AccessModeMismatch VolumeClassMismatch VolumeSelectorMismatch VolumeBoundElsewhere NoVolume NoVolumeFits",
 		Effect: "ClaimPending", Relation: Same,
 		Sentence: "{effect} finds no volume that fits",
 		Why:      "class, size, access modes and selector must all fit", Source: docs + "concepts/storage/persistent-volumes/#binding"},
