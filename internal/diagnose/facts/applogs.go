@@ -116,6 +116,11 @@ func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit
 	if hit.ID == logline.DBAccessDenied && isDatabase(m, w) {
 		return // a server's log: it turned some client away
 	}
+	if s, ok := systemLogs[hit.ID]; ok {
+		f.ID, f.Message, f.Strength = s.id, s.text, 0.85
+		emit(f)
+		return
+	}
 	if o, ok := own[hit.ID]; ok {
 		f.ID, f.Message, f.Strength = o.id, o.text, o.strength
 		if hit.Target != "" && hit.ID != logline.Fatal {
