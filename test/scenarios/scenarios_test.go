@@ -55,8 +55,8 @@ func TestEveryStory(t *testing.T) {
 			t.Errorf("no scenario has the source %q", source)
 		}
 	}
-	if len(all) < 35 {
-		t.Errorf("%d scenarios, want at least 35", len(all))
+	if len(all) < 60 {
+		t.Errorf("%d scenarios, want at least 60", len(all))
 	}
 }
 
