@@ -88,7 +88,7 @@ func TestRealKill(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, limit), []byte("16M"), 0); err != nil {
 		t.Skipf("limit memory: %v", err)
 	}
-	cmd := exec.Command("sh", "-c", `echo 0 > "$1/cgroup.procs" && exec tail -c 200000000 /dev/zero`, "sh", dir)
+	cmd := exec.Command("sh", "-c", `echo 0 > "$1/cgroup.procs" && exec sort /dev/zero`, "sh", dir)
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -96,7 +96,7 @@ func TestRealKill(t *testing.T) {
 	}
 	select {
 	case o := <-kills:
-		if o.PID != cmd.Process.Pid || o.Command != "tail" || o.Machine || !strings.HasSuffix(o.Limit, filepath.Base(dir)) {
+		if o.PID != cmd.Process.Pid || o.Command != "sort" || o.Machine || !strings.HasSuffix(o.Limit, filepath.Base(dir)) {
 			t.Errorf("got %+v, want the kill of %d in %s", o, cmd.Process.Pid, dir)
 		}
 		if ago := time.Since(o.Time); ago < 0 || ago > 30*time.Second {
