@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -27,6 +28,28 @@ type fakeDaemon struct {
 func (d *fakeDaemon) Status(context.Context) Status               { return d.status }
 func (d *fakeDaemon) Stages() *stages.Tracker                     { return d.tracker }
 func (d *fakeDaemon) ListImages(context.Context) ([]Image, error) { return nil, nil }
+
+func (d *fakeDaemon) Why(_ context.Context, r WhyRequest) (WhyReply, error) {
+	if r.Object == nil {
+		return WhyReply{}, errors.New("nothing is recorded yet")
+	}
+	return WhyReply{Incidents: json.RawMessage(`[{"severity":1}]`), Now: r.At, LastCause: json.RawMessage(`"` + r.Object.Name + `"`)}, nil
+}
+
+func (d *fakeDaemon) History(_ context.Context, r HistoryRequest) (HistoryReply, error) {
+	return HistoryReply{State: json.RawMessage(`{"a":1}`), Time: r.At, Steps: []HistoryStep{{What: "created", Text: r.Object.Name}}}, nil
+}
+
+func (d *fakeDaemon) ExportJournal(_ context.Context, w io.Writer, r ExportRequest) error {
+	if !r.To.IsZero() {
+		return errors.New("no journal")
+	}
+	_, err := io.WriteString(w, "records")
+	if !r.From.IsZero() {
+		return errors.New("the disk fails")
+	}
+	return err
+}
 
 func (d *fakeDaemon) ImportImages(_ context.Context, archive io.Reader) ([]Image, error) {
 	data, err := io.ReadAll(archive)
@@ -113,6 +136,38 @@ func TestDaemonErrorsReachTheClient(t *testing.T) {
 	}
 	if err := client.Stop(context.Background(), false); err == nil || err.Error() != "pod default/x does not stop" {
 		t.Errorf("Stop = %v", err)
+	}
+}
+
+func TestQuestions(t *testing.T) {
+	client := start(t, &fakeDaemon{})
+	ctx := context.Background()
+	at := time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)
+	why, err := client.Why(ctx, WhyRequest{Object: &Object{Kind: "Pod", Name: "x"}, At: at})
+	if err != nil || string(why.Incidents) != `[{"severity":1}]` || !why.Now.Equal(at) || string(why.LastCause) != `"x"` {
+		t.Errorf("Why = %+v, %v", why, err)
+	}
+	if _, err := client.Why(ctx, WhyRequest{}); err == nil || err.Error() != "nothing is recorded yet" {
+		t.Errorf("Why = %v", err)
+	}
+	history, err := client.History(ctx, HistoryRequest{Object: Object{Kind: "Pod", Name: "x"}, At: at})
+	if err != nil || string(history.State) != `{"a":1}` || !history.Time.Equal(at) || len(history.Steps) != 1 || history.Steps[0].Text != "x" {
+		t.Errorf("History = %+v, %v", history, err)
+	}
+}
+
+func TestExportIsWholeOrAnError(t *testing.T) {
+	client := start(t, &fakeDaemon{})
+	ctx := context.Background()
+	var out strings.Builder
+	if err := client.ExportJournal(ctx, &out, ExportRequest{}); err != nil || out.String() != "records" {
+		t.Errorf("ExportJournal wrote %q, %v", out.String(), err)
+	}
+	if err := client.ExportJournal(ctx, io.Discard, ExportRequest{To: time.Now()}); err == nil || err.Error() != "no journal" {
+		t.Errorf("ExportJournal = %v", err)
+	}
+	if err := client.ExportJournal(ctx, io.Discard, ExportRequest{From: time.Now()}); err == nil {
+		t.Error("an export that was cut off is no error")
 	}
 }
 

@@ -65,6 +65,44 @@ func (c *Client) Stop(ctx context.Context, keepPods bool) error {
 	return c.call(ctx, http.MethodPost, pathStop, bytes.NewReader(body), nil)
 }
 
+// Why asks what failed first.
+func (c *Client) Why(ctx context.Context, r WhyRequest) (WhyReply, error) {
+	var reply WhyReply
+	return reply, c.ask(ctx, pathWhy, r, &reply)
+}
+
+// History asks how an object was.
+func (c *Client) History(ctx context.Context, r HistoryRequest) (HistoryReply, error) {
+	var reply HistoryReply
+	return reply, c.ask(ctx, pathHistory, r, &reply)
+}
+
+// ask posts a question and decodes the answer.
+func (c *Client) ask(ctx context.Context, path string, question, answer any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodPost, path, bytes.NewReader(body), answer)
+}
+
+// ExportJournal writes the journal's records to w: JSON lines, compressed.
+func (c *Client) ExportJournal(ctx context.Context, w io.Writer, r ExportRequest) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	response, err := c.do(ctx, http.MethodPost, pathExport, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(w, response.Body); err != nil {
+		return fmt.Errorf("read the journal's export: %w", err)
+	}
+	return nil
+}
+
 // FollowStages calls emit with every finished stage of the daemon's start and
 // returns nil once the start is over, or ErrStartCutOff where the daemon ended
 // before.

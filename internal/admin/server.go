@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -18,6 +19,11 @@ const (
 	pathStages = "/v1/stages"
 	pathImages = "/v1/images"
 	pathStop   = "/v1/stop"
+
+	// Questions are posted, as their values are too many for a path.
+	pathWhy     = "/v1/why"
+	pathHistory = "/v1/history"
+	pathExport  = "/v1/journal/export"
 )
 
 // stopRequest is the body of POST /v1/stop.
@@ -86,7 +92,49 @@ func Handler(daemon Daemon) http.Handler {
 		// daemon, by stopping, ends the context of everything that it serves.
 		reply(w, struct{}{}, daemon.Stop(context.WithoutCancel(r.Context()), request.KeepPods))
 	})
+	mux.HandleFunc("POST "+pathWhy, func(w http.ResponseWriter, r *http.Request) { answer(w, r, daemon.Why) })
+	mux.HandleFunc("POST "+pathHistory, func(w http.ResponseWriter, r *http.Request) { answer(w, r, daemon.History) })
+	mux.HandleFunc("POST "+pathExport, func(w http.ResponseWriter, r *http.Request) { export(w, r, daemon) })
 	return mux
+}
+
+// answer decodes a question and replies with what f says.
+func answer[Q, A any](w http.ResponseWriter, r *http.Request, f func(context.Context, Q) (A, error)) {
+	var question Q
+	if err := json.NewDecoder(r.Body).Decode(&question); err != nil {
+		replyError(w, http.StatusBadRequest, fmt.Errorf("read the request: %w", err))
+		return
+	}
+	result, err := f(r.Context(), question)
+	reply(w, result, err)
+}
+
+// export streams the journal. An error before the first byte is replied; one after
+// it cuts the answer off, so that the asker does not take it for whole.
+func export(w http.ResponseWriter, r *http.Request, daemon Daemon) {
+	var question ExportRequest
+	if err := json.NewDecoder(r.Body).Decode(&question); err != nil {
+		replyError(w, http.StatusBadRequest, fmt.Errorf("read the request: %w", err))
+		return
+	}
+	to := &started{Writer: w}
+	switch err := daemon.ExportJournal(r.Context(), to, question); {
+	case err != nil && to.any:
+		panic(http.ErrAbortHandler)
+	case err != nil:
+		replyError(w, http.StatusInternalServerError, err)
+	}
+}
+
+// started notes whether anything was written.
+type started struct {
+	io.Writer
+	any bool
+}
+
+func (s *started) Write(p []byte) (int, error) {
+	s.any = true
+	return s.Writer.Write(p)
 }
 
 // followStages sends each finished stage as one line of JSON.

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"time"
 
@@ -59,6 +60,98 @@ type Status struct {
 	ClusterDNS string      `json:"clusterDNS"`
 	Components []Component `json:"components"`
 	Resources  Resources   `json:"resources"`
+	// Diagnosis is nil where it is disabled, or has not started yet.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+}
+
+// Diagnosis is how much is recorded, and what is wrong.
+type Diagnosis struct {
+	// JournalBytes is the journal's size on disk, Records how many it has.
+	JournalBytes int64 `json:"journalBytes"`
+	Records      int   `json:"records"`
+	// OpenIncidents is how many there are now.
+	OpenIncidents int `json:"openIncidents"`
+	// Problems are kinds that cannot be watched, and why the journal cannot write.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Object names an object of the API.
+type Object struct {
+	Group     string `json:"group,omitempty"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// WhyRequest asks what failed first.
+type WhyRequest struct {
+	// Object is what the question is about; nil asks for all.
+	Object *Object `json:"object,omitempty"`
+	// At asks for a time in the past; zero for now.
+	At time.Time `json:"at,omitzero"`
+	// Since asks also for incidents that ended after it.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// WhyReply is the verdict.
+type WhyReply struct {
+	// Incidents are statuses of bulkhead.dev/v1alpha1 Incidents, worst first.
+	Incidents json.RawMessage `json:"incidents"`
+	// Now is the time that the verdict is of.
+	Now time.Time `json:"now"`
+	// LastClosed is when the last incident ended, LastCause its first cause, as in
+	// its status; zero if none is recorded.
+	LastClosed time.Time       `json:"lastClosed,omitzero"`
+	LastCause  json.RawMessage `json:"lastCause,omitempty"`
+	// Unknown says that nothing is recorded of the object that was asked about.
+	Unknown bool `json:"unknown,omitempty"`
+	// Notes say what could not be observed.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// HistoryRequest asks how an object was.
+type HistoryRequest struct {
+	Object Object `json:"object"`
+	// At asks for its state at a time; zero asks for its changes.
+	At time.Time `json:"at,omitzero"`
+	// From bounds the changes; zero is all that is kept.
+	From time.Time `json:"from,omitzero"`
+}
+
+// HistoryReply is the object's state, or its changes.
+type HistoryReply struct {
+	// State is the object at the time asked for; nil if it was not there then.
+	State json.RawMessage `json:"state,omitempty"`
+	// Time is since when it was so, or since when it was gone. Zero if nothing is
+	// recorded of it.
+	Time time.Time `json:"time,omitzero"`
+	// Steps are what happened to it, oldest first.
+	Steps []HistoryStep `json:"steps,omitempty"`
+	// Note says what of the history is missing.
+	Note string `json:"note,omitempty"`
+}
+
+// HistoryStep is one thing that happened to an object.
+type HistoryStep struct {
+	Time time.Time `json:"time"`
+	// What is one of created, changed, deleted, or a record's type, as event.
+	What string `json:"what"`
+	// Text says it in one line.
+	Text  string        `json:"text,omitempty"`
+	Edits []HistoryEdit `json:"edits,omitempty"`
+}
+
+// HistoryEdit is a value that changed; Old and New are JSON, empty for none.
+type HistoryEdit struct {
+	Path string `json:"path"`
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
+}
+
+// ExportRequest asks for the journal's records; zero times are open ends.
+type ExportRequest struct {
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
 }
 
 // Image is one image in containerd's k8s.io namespace.
@@ -84,4 +177,10 @@ type Daemon interface {
 	// go on. It returns once the pods have stopped, or with the reason why
 	// they could not be, and the process ends soon after.
 	Stop(ctx context.Context, keepPods bool) error
+	// Why says what failed first.
+	Why(ctx context.Context, r WhyRequest) (WhyReply, error)
+	// History tells how an object was.
+	History(ctx context.Context, r HistoryRequest) (HistoryReply, error)
+	// ExportJournal writes records as JSON lines, compressed with zstd.
+	ExportJournal(ctx context.Context, w io.Writer, r ExportRequest) error
 }

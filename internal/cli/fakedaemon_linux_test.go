@@ -143,8 +143,50 @@ func (d *fakeDaemon) Status(context.Context) admin.Status {
 		NodeName: "node", NodeIP: "192.0.2.1", Server: "https://192.0.2.1:6443", DataDir: d.dataDir,
 		Kubeconfig: filepath.Join(d.dataDir, "kubeconfig"), ClusterDNS: "10.43.0.10",
 		Components: []admin.Component{{Name: "etcd", Version: "3.7.3", Health: health, Message: message}},
+		Diagnosis:  &admin.Diagnosis{JournalBytes: 5 << 20, Records: 1234, OpenIncidents: 1},
 		Resources:  admin.Resources{CPUSeconds: 1.5, ResidentBytes: 300 << 20, DiskFreeBytes: 5 << 30},
 	}
+}
+
+func (d *fakeDaemon) Why(_ context.Context, r admin.WhyRequest) (admin.WhyReply, error) {
+	reply := admin.WhyReply{Now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC), Incidents: json.RawMessage("[]"), Notes: []string{"Secret is not watched: forbidden"}}
+	switch {
+	case r.Object != nil && r.Object.Name == "gone":
+		reply.Unknown = true
+	case r.Object != nil || !d.sick:
+		reply.LastClosed = reply.Now.Add(-3 * time.Hour)
+		reply.LastCause = json.RawMessage(`{"object":{"kind":"Deployment","namespace":"shop","name":"web"},"reason":"AbortSignal","message":"container app aborts"}`)
+	default:
+		reply.Incidents = json.RawMessage(`[{"firstCause":{"object":{"kind":"Deployment","namespace":"shop","name":"web"},"reason":"ContainerExited",
+"message":"container app ended with exit code 1","since":"2026-11-24T10:41:00Z","confidence":0.9,"evidence":[]},"candidates":[],"chain":[],
+"blastRadius":{"workloads":["shop/web"],"workloadCount":1,"podCount":2,"nodeCount":0,"serviceCount":0},"ruledOut":[],
+"nextSteps":[{"text":"Read its last lines.","command":"kubectl -n shop logs deployment/web --previous"}]}]`)
+	}
+	return reply, nil
+}
+
+func (d *fakeDaemon) History(_ context.Context, r admin.HistoryRequest) (admin.HistoryReply, error) {
+	at := time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)
+	switch {
+	case r.Object.Name == "gone" && !r.At.IsZero():
+		return admin.HistoryReply{Time: at}, nil
+	case r.Object.Name != "web":
+		return admin.HistoryReply{}, nil
+	case !r.At.IsZero():
+		return admin.HistoryReply{Time: at, State: json.RawMessage(`{"kind":"` + r.Object.Kind + `","spec":{"replicas":3}}`)}, nil
+	}
+	return admin.HistoryReply{Steps: []admin.HistoryStep{
+		{Time: at, What: "created"},
+		{Time: at.Add(time.Second), What: "changed", Text: "spec.replicas: 2 -> 3", Edits: []admin.HistoryEdit{{Path: "spec.replicas", Old: "2", New: "3"}}},
+	}}, nil
+}
+
+func (d *fakeDaemon) ExportJournal(_ context.Context, w io.Writer, _ admin.ExportRequest) error {
+	if d.sick {
+		return errors.New("the journal cannot be read")
+	}
+	_, err := io.WriteString(w, "records\n")
+	return err
 }
 
 func (d *fakeDaemon) ImportImages(_ context.Context, archive io.Reader) ([]admin.Image, error) {

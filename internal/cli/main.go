@@ -55,6 +55,7 @@ func (a *app) root() *cobra.Command {
   bulkhead up                 start it and wait until it is usable
   bulkhead kubectl get nodes  use it
   bulkhead status             see how it is
+  bulkhead why                see what failed first
   bulkhead down               stop it; the data stays
   bulkhead reset              remove all that it made`),
 		Args:              a.noCommand,
@@ -69,11 +70,12 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, a.path(cmd))}
 	})
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a cluster:"}, &cobra.Group{ID: "use", Title: "Use it:"}, &cobra.Group{ID: "other", Title: "Other:"})
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a cluster:"}, &cobra.Group{ID: "use", Title: "Use it:"}, &cobra.Group{ID: "ask", Title: "Ask what happened:"}, &cobra.Group{ID: "other", Title: "Other:"})
 	root.SetHelpCommandGroupID("other")
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {a.up(), a.down(), a.reset(), a.status(), a.doctor(), a.service()},
 		"use":   {a.kubectl(), a.image()},
+		"ask":   {a.why(), a.history(), a.journal()},
 		"other": {a.completion(), a.version(), a.supervise()},
 	} {
 		for _, command := range commands {

@@ -74,7 +74,7 @@ func (a *app) printStatus(s admin.Status) error {
 	if r.ContainerdResidentBytes > 0 {
 		usage += fmt.Sprintf("; containerd %s, %.1f s", bytesText(r.ContainerdResidentBytes), r.ContainerdCPUSeconds)
 	}
-	for _, row := range [][2]string{
+	rows := [][2]string{
 		{"State", fmt.Sprintf("%s, process %d, up %s", state, s.PID, time.Since(s.Started).Round(time.Second))},
 		{"Version", fmt.Sprintf("Bulkhead %s, Kubernetes %s", s.Version, s.KubernetesVersion)},
 		{"Node", nodes},
@@ -83,7 +83,14 @@ func (a *app) printStatus(s admin.Status) error {
 		{"Kubeconfig", s.Kubeconfig},
 		{"Data", fmt.Sprintf("%s (%s free)", s.DataDir, bytesText(r.DiskFreeBytes))},
 		{"Memory", usage},
-	} {
+	}
+	if d := s.Diagnosis; d != nil {
+		rows = append(rows, [2]string{"Journal", fmt.Sprintf("%d records, %s", d.Records, bytesText(d.JournalBytes))}, [2]string{"Incidents", a.incidentsText(d)})
+		for _, p := range d.Problems {
+			rows = append(rows, [2]string{"", a.paint(a.out, yellow, p)})
+		}
+	}
+	for _, row := range rows {
 		a.printf("%-11s %s\n", row[0], row[1])
 	}
 	a.printf("\n")
@@ -93,4 +100,14 @@ func (a *app) printStatus(s admin.Status) error {
 		fmt.Fprintf(writer, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Health, c.Version, c.Address, c.Message)
 	}
 	return writer.Flush()
+}
+
+func (a *app) incidentsText(d *admin.Diagnosis) string {
+	switch d.OpenIncidents {
+	case 0:
+		return "none"
+	case 1:
+		return a.paint(a.out, red, "1 is open") + "; see `" + a.name + " why`"
+	}
+	return a.paint(a.out, red, fmt.Sprintf("%d are open", d.OpenIncidents)) + "; see `" + a.name + " why`"
 }

@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // Component names that --disable takes.
@@ -20,6 +22,7 @@ const (
 	ComponentMetricsServer = "metrics-server"
 	ComponentLocalStorage  = "local-storage"
 	ComponentLoadBalancer  = "load-balancer"
+	ComponentDiagnosis     = "diagnosis"
 )
 
 // DefaultFile is where the settings are read from when --config is not given;
@@ -76,6 +79,12 @@ type Config struct {
 	Snapshotter string
 	// SecretsEncryption encrypts Secrets at rest. Default true.
 	SecretsEncryption bool
+	// JournalMaxSize bounds the journal on disk, as a quantity. Default 2Gi.
+	JournalMaxSize string
+	// JournalMaxAge is how long records are kept. Default 14 days.
+	JournalMaxAge time.Duration
+	// IncidentWebhooks are told of incidents, in Alertmanager's form.
+	IncidentWebhooks []string
 	// Verbosity is klog's level. Default 0.
 	Verbosity int
 	// The following pass flags to upstream's components as they are, for what
@@ -101,6 +110,8 @@ func Default() *Config {
 		SimulatedNodes:       3,
 		Snapshotter:          "overlayfs",
 		SecretsEncryption:    true,
+		JournalMaxSize:       "2Gi",
+		JournalMaxAge:        14 * 24 * time.Hour,
 	}
 }
 
@@ -136,13 +147,16 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.ResolvConf, "resolv-conf", c.ResolvConf, "resolv.conf that names the DNS servers for everything outside the cluster")
 	fs.StringVar(&c.WriteKubeconfig, "write-kubeconfig", c.WriteKubeconfig, "where the administrator's kubeconfig is written (default: kubeconfig in --data-dir)")
 	fs.StringVar(&c.WriteKubeconfigMode, "write-kubeconfig-mode", c.WriteKubeconfigMode, "mode of that file, octal")
-	fs.StringSliceVar(&c.Disable, "disable", c.Disable, "component that is not to run: dns, metrics-server, local-storage, load-balancer (repeatable)")
+	fs.StringSliceVar(&c.Disable, "disable", c.Disable, "component that is not to run: dns, metrics-server, local-storage, load-balancer, diagnosis (repeatable)")
 	fs.StringSliceVar(&c.NodeLabels, "node-label", c.NodeLabels, "label that the node registers with, key=value (repeatable)")
 	fs.StringSliceVar(&c.NodeTaints, "node-taint", c.NodeTaints, "taint that the node registers with, key=value:effect (repeatable)")
 	fs.BoolVar(&c.Simulate, "simulate", c.Simulate, "run the control plane with simulated nodes: no root, no containers")
 	fs.IntVar(&c.SimulatedNodes, "simulated-nodes", c.SimulatedNodes, "how many nodes --simulate shows")
 	fs.StringVar(&c.Snapshotter, "snapshotter", c.Snapshotter, "containerd's snapshotter: overlayfs or native")
 	fs.BoolVar(&c.SecretsEncryption, "secrets-encryption", c.SecretsEncryption, "encrypt Secrets at rest")
+	fs.StringVar(&c.JournalMaxSize, "journal-max-size", c.JournalMaxSize, "most disk space for the journal of what happened, as 500Mi")
+	fs.DurationVar(&c.JournalMaxAge, "journal-max-age", c.JournalMaxAge, "how long the journal keeps what happened")
+	fs.StringArrayVar(&c.IncidentWebhooks, "incident-webhook", c.IncidentWebhooks, "URL that is told of incidents, as Alertmanager would (repeatable)")
 	fs.IntVarP(&c.Verbosity, "v", "v", c.Verbosity, "verbosity of the daemon's log, 0 to 10")
 	fs.StringArrayVar(&c.KubeAPIServerArgs, "kube-apiserver-arg", nil, "flag for kube-apiserver, as name=value (repeatable)")
 	fs.StringArrayVar(&c.KubeControllerManagerArgs, "kube-controller-manager-arg", nil, "flag for kube-controller-manager, as name=value (repeatable)")
@@ -239,3 +253,15 @@ func (c *Config) KubeconfigMode() os.FileMode {
 
 // LogFile is what a daemon that `bulkhead up` started in the background writes.
 func (c *Config) LogFile() string { return filepath.Join(c.DataDir, "log", "bulkheadd.log") }
+
+// JournalDir is where the journal is.
+func (c *Config) JournalDir() string { return filepath.Join(c.DataDir, "journal") }
+
+// JournalMaxBytes is JournalMaxSize as a number; Validate has checked it.
+func (c *Config) JournalMaxBytes() int64 {
+	q, err := resource.ParseQuantity(c.JournalMaxSize)
+	if err != nil {
+		return 2 << 30
+	}
+	return q.Value()
+}

@@ -5,16 +5,22 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // maxDataDir keeps the sockets below DataDir within the 108 bytes that Linux
 // gives a socket's path (unix(7)).
 const maxDataDir = 60
+
+// minJournal is the least that a journal works well with: a few of its segments.
+const minJournal = 64 << 20
 
 // Validate returns everything that is wrong with completed settings, each with
 // the setting's name and what it should be.
@@ -60,10 +66,21 @@ func (c *Config) Validate() error {
 	if c.Snapshotter != "overlayfs" && c.Snapshotter != "native" {
 		bad("--snapshotter %q: want overlayfs or native", c.Snapshotter)
 	}
-	known := []string{ComponentDNS, ComponentMetricsServer, ComponentLocalStorage, ComponentLoadBalancer}
+	known := []string{ComponentDNS, ComponentMetricsServer, ComponentLocalStorage, ComponentLoadBalancer, ComponentDiagnosis}
 	for _, name := range c.Disable {
 		if !slices.Contains(known, name) {
 			bad("--disable %q: want one of %s", name, strings.Join(known, ", "))
+		}
+	}
+	if q, err := resource.ParseQuantity(c.JournalMaxSize); err != nil || q.Value() < minJournal {
+		bad("--journal-max-size %q: want a quantity of at least 64Mi, such as 2Gi", c.JournalMaxSize)
+	}
+	if c.JournalMaxAge < time.Hour {
+		bad("--journal-max-age %s: want at least 1h", c.JournalMaxAge)
+	}
+	for _, hook := range c.IncidentWebhooks {
+		if u, err := url.Parse(hook); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			bad("--incident-webhook %q: want a URL such as https://alerts.example.com/hook", hook)
 		}
 	}
 	return errors.Join(errs...)

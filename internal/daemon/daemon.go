@@ -69,6 +69,9 @@ type Daemon struct {
 	simulation *simulate.Simulation
 	metrics    *metrics.Server
 	dns        *dns.Server
+	diagnosis  *diagnosis
+	// diagnosisErr is why it does not run.
+	diagnosisErr error
 	// keepPods is what the request to stop said.
 	keepPods bool
 }
@@ -178,6 +181,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		return fmt.Errorf("make the daemon's client: %w", err)
 	}
 	d.work.Go("kube-controller-manager", d.kube.ControllerManager.Run)
+	d.startDiagnosis(options)
 	if d.config.Simulate {
 		err = d.startSimulation(ctx, options, client)
 	} else {

@@ -28,7 +28,7 @@ func (d *Daemon) Stages() *stages.Tracker { return d.stages }
 // Status says how the daemon and its parts are.
 func (d *Daemon) Status(ctx context.Context) admin.Status {
 	d.mu.Lock()
-	r := d.runtime
+	r, g := d.runtime, d.diagnosis
 	d.mu.Unlock()
 	c := d.config
 	status := admin.Status{
@@ -45,6 +45,9 @@ func (d *Daemon) Status(ctx context.Context) admin.Status {
 		ClusterDNS:        c.ClusterDNS,
 		Components:        d.components(ctx),
 		Resources:         resources(c.DataDir, r),
+	}
+	if g != nil {
+		status.Diagnosis = g.status()
 	}
 	select {
 	case <-d.ready:

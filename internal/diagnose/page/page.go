@@ -1,0 +1,146 @@
+package page
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
+)
+
+//go:embed page.html
+var source string
+
+// Verdict is what a page shows.
+type Verdict struct {
+	// Incidents come worst first.
+	Incidents []v1alpha1.IncidentStatus
+	// Now is the time of the verdict.
+	Now time.Time
+	// Last says what failed before, if nothing fails now.
+	Last string
+	// Subject is what was asked about, as a cluster's or an archive's name.
+	Subject string
+	// Notes say what could not be seen.
+	Notes []string
+}
+
+// incident is one with its drawings.
+type incident struct {
+	v1alpha1.IncidentStatus
+	Number    int
+	Explained bool
+	Means     string
+	Chain     chain
+	Timeline  timeline
+}
+
+// Write writes the page.
+func Write(w io.Writer, v Verdict) error {
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"name": name, "time": clock, "percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }, "upper": upper, "impact": impact,
+	}).Parse(source)
+	if err != nil {
+		return fmt.Errorf("read the page's template: %w", err)
+	}
+	data := struct {
+		Verdict
+		Shown []incident
+	}{Verdict: v}
+	for n, s := range v.Incidents {
+		data.Shown = append(data.Shown, incident{
+			IncidentStatus: s, Number: n + 1, Explained: s.FirstCause.Reason != v1alpha1.NoCauseRecorded,
+			Means: facts.Kinds[s.FirstCause.Reason].Means, Chain: layChain(s), Timeline: layTimeline(s, v.Now),
+		})
+	}
+	var b bytes.Buffer // a page that fails half-way is none
+	if err := t.Execute(&b, data); err != nil {
+		return fmt.Errorf("draw the page: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// name is an object as people say it.
+func name(o v1alpha1.ObjectRef) string {
+	if o.Name == "" {
+		return "the cluster"
+	}
+	s := strings.ToLower(o.Kind) + "/" + o.Name
+	if o.Namespace != "" {
+		s += " in " + o.Namespace
+	}
+	return s
+}
+
+// clock is a time of any of the types that statuses have.
+func clock(t any) string {
+	switch t := t.(type) {
+	case time.Time:
+		return text(t)
+	case interface{ UTC() time.Time }:
+		return text(t.UTC())
+	}
+	return ""
+}
+
+func text(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}
+
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// impact is the blast radius in words.
+func impact(b v1alpha1.BlastRadius) string {
+	var out []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+		names     []string
+	}{
+		{b.WorkloadCount, "workload", "workloads", b.Workloads}, {b.ServiceCount, "Service", "Services", b.Services},
+		{b.PodCount, "pod", "pods", nil}, {b.NodeCount, "node", "nodes", b.Nodes},
+	} {
+		if p.n == 0 {
+			continue
+		}
+		s := fmt.Sprintf("%d %s", p.n, p.many)
+		if p.n == 1 {
+			s = "1 " + p.one
+		}
+		if len(p.names) > 0 {
+			s += " (" + strings.Join(p.names[:min(5, len(p.names))], ", ")
+			if p.n > 5 {
+				s += ", …"
+			}
+			s += ")"
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return "nobody so far"
+	}
+	return strings.Join(out, ", ")
+}
+
+// clip cuts a text that would not fit into a drawing.
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
