@@ -94,10 +94,8 @@ func looksLikeRecord(found []logFind) bool {
 
 // logName reads web, web.previous, shop/web, deployment/web, web-1/server.
 func logName(key string) (h hint, kind string, previous bool) {
-	for _, suffix := range []string{".previous", " (previous)", "-previous", "_previous", " --previous"} {
-		if rest, ok := strings.CutSuffix(key, suffix); ok {
-			key, previous = rest, true
-		}
+	if rest := withoutPrevious(key); rest != key {
+		key, previous = rest, true
 	}
 	parts := strings.Split(key, "/")
 	switch len(parts) {

@@ -101,6 +101,7 @@ func hintOf(name string) hint {
 	for _, ext := range []string{".gz", ".log", ".txt", ".json", ".out"} {
 		base = strings.TrimSuffix(base, ext)
 	}
+	base = withoutPrevious(base)
 	if f := strings.Split(base, "_"); len(f) == 3 {
 		container := f[2]
 		if i := strings.LastIndexByte(container, '-'); i > 0 && len(container)-i == 65 {
@@ -109,6 +110,16 @@ func hintOf(name string) hint {
 		return hint{f[0], f[1], container}
 	}
 	return hint{pod: base}
+}
+
+// withoutPrevious drops what says that a log is of the container before.
+func withoutPrevious(name string) string {
+	for _, sep := range []string{".", "-", "_", " --", " "} {
+		if rest, ok := strings.CutSuffix(name, sep+"previous"); ok {
+			return rest
+		}
+	}
+	return strings.TrimSuffix(name, " (previous)")
 }
 
 // directoryNamespace is the directory that a list of `cluster-info dump` or
