@@ -28,6 +28,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/intake"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/node"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/objects"
 )
 
@@ -95,6 +96,9 @@ func (d *Daemon) diagnose(ctx context.Context, access *rest.Config) error {
 		}
 		_ = g.controller.Run(ctx)
 	})
+	if !d.config.Simulate {
+		sources.Go(func() { d.observeNode(ctx, g) })
+	}
 	others.Go(func() { g.intake.Run(summaries) })
 	sources.Wait()
 	endSummaries()
@@ -103,6 +107,20 @@ func (d *Daemon) diagnose(ctx context.Context, access *rest.Config) error {
 		slog.Error("the journal is not whole", "err", err)
 	}
 	return nil
+}
+
+// observeNode records what this machine's kernel and container runtime tell, which
+// is sooner, and more, than what the kubelet tells the API server.
+func (d *Daemon) observeNode(ctx context.Context, g *diagnosis) {
+	err := node.Run(ctx, node.Options{
+		NodeName: d.config.NodeName, Append: g.intake.Append, Owners: g.watcher.OwnersOf,
+		CgroupRoot: d.config.CgroupRoot(), RuntimeEndpoint: d.runtime.Endpoint(),
+		KubeletRoot: filepath.Join(d.config.DataDir, "kubelet"), PodLogs: filepath.Join(d.config.DataDir, "log", "pods"),
+		Gatherers: []prometheus.Gatherer{legacyregistry.DefaultGatherer},
+	})
+	if err != nil {
+		slog.Error("this node is not observed", "err", err)
+	}
 }
 
 func newDiagnosis(c *config.Config, access *rest.Config) (*diagnosis, error) {

@@ -313,7 +313,7 @@ func (c *Controller) act(a Action, uid string, now time.Time) {
 	if a.Verb != Open {
 		return
 	}
-	if t := in.Status.Opened; t != nil && t.After(c.started) {
+	if t := in.Status.FirstCause.Since; t != nil && t.After(c.started) {
 		c.metrics.verdict.Observe(now.Sub(t.Time).Seconds())
 	}
 	if c.opts.Announce != nil {

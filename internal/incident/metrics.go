@@ -18,7 +18,7 @@ func newMetrics() *metrics {
 		lost:    prometheus.NewCounter(prometheus.CounterOpts{Name: "bulkhead_diagnosis_records_lost_total", Help: "Records that the diagnosis had no room for."}),
 		evaluation: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bulkhead_diagnosis_evaluation_seconds", Help: "How long a verdict took.",
 			Buckets: []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10}}),
-		verdict: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bulkhead_incident_verdict_seconds", Help: "From the first symptom to the opening of an incident.",
+		verdict: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bulkhead_incident_verdict_seconds", Help: "From the beginning of the first cause to the opening of its incident.",
 			Buckets: []float64{0.5, 1, 2, 3, 5, 10, 30, 60, 300}}),
 	}
 }

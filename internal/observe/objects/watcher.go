@@ -286,6 +286,10 @@ func (w *Watcher) hand(k resource.Kind, records ...record.Record) {
 	}
 }
 
+// OwnersOf is the chain of controllers above an object, nearest first, as far as it
+// is known.
+func (w *Watcher) OwnersOf(ref record.Ref) []record.Ref { return w.ownersOf(ref) }
+
 // ownersOf is the chain above an object that is watched.
 func (w *Watcher) ownersOf(ref record.Ref) []record.Ref {
 	w.mu.Lock()
