@@ -16,9 +16,9 @@ import (
 
 const (
 	// firstAt is the size at which the start collects garbage for the first time.
-	firstAt = 256 << 20
+	firstAt = 80 << 20
 	// startPercent is by how much the heap may then grow before the next time.
-	startPercent = 200
+	startPercent = 100
 	// restPercent is the same after the start; Go's default is 100.
 	restPercent = 40
 )
