@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -146,11 +147,14 @@ func (a *app) tellNotes(v *verdict) {
 			a.note("and %d more of the like", len(v.notes)-n)
 			return
 		}
-		a.note("%s", note)
+		if len(note) > maxNote {
+			note = note[:maxNote] + "…"
+		}
+		a.note("%s", strings.ToValidUTF8(note, ""))
 	}
 }
 
-const maxNotes = 5
+const maxNotes, maxNote = 5, 300
 
 // unknownObject says that nothing is known of what was asked about.
 func unknownObject(f *whyFlags) string {

@@ -222,7 +222,7 @@ func wholeOf(k resource.Kind, raw json.RawMessage) (json.RawMessage, error) {
 		return withType(k, raw), nil
 	}
 	o := k.New()
-	if err := json.Unmarshal(raw, o); err != nil {
+	if err := json.Unmarshal(withType(k, raw), o); err != nil {
 		return nil, err
 	}
 	strip(o, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,7 @@ func TestSnapshotReadsPagesAndLogs(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d"} {
 		f.put(t, "configmaps", &corev1.ConfigMap{ObjectMeta: meta("shop", name, name, nil)})
 	}
+	f.put(t, "crd", map[string]any{"metadata": map[string]any{"name": "widgets.example.com"}, "spec": map[string]any{"versions": []any{map[string]any{"name": "v1", "schema": "long"}}}})
 	f.logs["/api/v1/namespaces/shop/pods/web-1-x/log previous=true"] = "one\ntwo\n"
 	_, refused := pathOf(t, "ingresses")
 	f.refuse[refused] = http.StatusForbidden
@@ -28,7 +30,7 @@ func TestSnapshotReadsPagesAndLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Objects != 7 || report.Logs != 1 || len(report.Refused) != 1 || report.Refused[0].Kind != "Ingress" {
+	if report.Objects != 8 || report.Logs != 1 || len(report.Refused) != 1 || report.Refused[0].Kind != "Ingress" {
 		t.Errorf("report is %+v", report)
 	}
 	maps, lines := 0, []string(nil)
@@ -37,6 +39,9 @@ func TestSnapshotReadsPagesAndLogs(t *testing.T) {
 		case *record.State:
 			if r.Object.Kind == "ConfigMap" {
 				maps++
+			}
+			if r.Object.Kind == "CustomResourceDefinition" && (r.Object.Name != "widgets.example.com" || strings.Contains(string(p.Whole), "schema")) {
+				t.Errorf("the CRD is recorded as %s", p.Whole)
 			}
 			var typed struct{ APIVersion, Kind string }
 			if err := json.Unmarshal(p.Whole, &typed); err != nil || typed.Kind != r.Object.Kind || typed.APIVersion == "" {
