@@ -91,6 +91,7 @@ func refused(m *model.Model, k model.Key, message string, ev Evidence, e *model.
 				f.About = []model.Key{f.Object}
 				f.Object = named
 				f.Message = quotaText(r.id, named.Name, message)
+				f.About = append(f.About, behindWebhook(m, message)...)
 			} else {
 				f.About = []model.Key{named}
 				if m.Get(named) != nil {
@@ -101,6 +102,31 @@ func refused(m *model.Model, k model.Key, message string, ev Evidence, e *model.
 		emit(f)
 		return
 	}
+}
+
+// webhookAddress is the address of the Service that a webhook is behind.
+var webhookAddress = regexp.MustCompile(`https://([\w-]+)\.([\w-]+)\.svc`)
+
+// behindWebhook are the Service that should have answered and who serves there.
+func behindWebhook(m *model.Model, message string) []model.Key {
+	g := webhookAddress.FindStringSubmatch(message)
+	if g == nil {
+		return nil
+	}
+	k := model.Key{Kind: model.KindService, Namespace: g[2], Name: g[1]}
+	out := []model.Key{k}
+	if s := m.Service(k); s != nil && len(s.Workloads) > 0 {
+		for _, w := range s.Workloads {
+			out = append(out, w.Key)
+		}
+		return out
+	}
+	for _, w := range m.WorkloadsNamed(g[1]) {
+		if w.Key.Namespace == g[2] {
+			out = append(out, w.Key)
+		}
+	}
+	return out
 }
 
 var quotaParts = regexp.MustCompile(`requested: (.*), used: (.*), limited: (.*)$`)

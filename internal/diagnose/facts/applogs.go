@@ -54,6 +54,9 @@ func alone(f Fact, unreached map[model.Key]map[model.Key]bool) Fact {
 	if f.ID != "DatabaseUnreachable" && f.ID != "NameNotResolved" || !f.Still {
 		return f
 	}
+	if len(f.About) == 0 {
+		return f
+	}
 	for _, k := range f.About {
 		if len(unreached[k]) > 1 {
 			return f
@@ -90,6 +93,7 @@ var own = map[logline.ID]struct {
 // toward are the patterns that tell of another that it calls.
 var toward = map[logline.ID]string{
 	logline.NameResolution:    "cannot find the address of",
+	logline.NameServerSilent:  "gets no answer from DNS about",
 	logline.ConnectionRefused: "is refused by",
 	logline.ConnectionTimeout: "gets no answer in time from",
 	logline.ConnectionReset:   "is cut off by",
@@ -118,6 +122,9 @@ func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit
 	}
 	if s, ok := systemLogs[hit.ID]; ok {
 		f.ID, f.Message, f.Strength = s.id, s.text, 0.85
+		if strings.HasPrefix(s.id, "Etcd") {
+			f.Object = model.Key{Kind: "Component", Name: "etcd"}
+		}
 		emit(f)
 		return
 	}
@@ -150,9 +157,16 @@ func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit
 func endedOfLate(m *model.Model, w *model.Workload) bool {
 	for _, p := range w.Pods {
 		for _, c := range p.Status.ContainerStatuses {
-			if t := c.LastTerminationState.Terminated; t != nil && m.Now.Sub(t.FinishedAt.Time) < 5*time.Minute {
-				return true
+			t := c.LastTerminationState.Terminated
+			if t == nil || m.Now.Sub(t.FinishedAt.Time) >= 5*time.Minute {
+				continue
 			}
+			// What ended in its first minutes only, and has run since, waited for
+			// others that were started with it.
+			if ago := m.Now.Sub(t.FinishedAt.Time); c.Ready && ago > grace && t.FinishedAt.Sub(p.Since()) < 5*time.Minute {
+				continue
+			}
+			return true
 		}
 	}
 	return false
@@ -179,6 +193,12 @@ func volumeAt(w *model.Workload, path string) string {
 func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string, f Fact, emit func(Fact)) {
 	f.ID, f.Strength = "CallsFail", 0.8
 	hosts := hit.Addresses
+	if hit.ID == logline.NameServerSilent {
+		f.ID, f.Strength = "NameNotResolved", 0.7
+		f.Message = "the cluster's DNS does not answer it in time (it asked for " + hit.Target + ")"
+		emit(f)
+		return
+	}
 	if hit.ID == logline.NameResolution && hit.Target != "" {
 		f.ID = "NameNotResolved"
 		hosts = []logline.Address{{Host: strings.ToLower(hit.Target)}}
@@ -187,6 +207,9 @@ func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string,
 		e := m.Resolve(w.Key.Namespace, a.Host)
 		switch {
 		case e.Service != nil:
+			if f.ID == "NameNotResolved" && e.Service.Spec.ClusterIP == "None" && nobody(e.Service) {
+				f.ID = "CallsFail" // a headless Service has the addresses of its ready pods only
+			}
 			f.About = append(f.About, e.Service.Key)
 			for _, to := range e.Service.Workloads {
 				if to != w {
@@ -234,6 +257,32 @@ func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string,
 		f.Strength = 0.5
 	}
 	emit(f)
+}
+
+// nobody says that no pod behind a Service is ready.
+func nobody(s *model.Service) bool {
+	for _, w := range s.Workloads {
+		if healthOf(w).ready > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// troubled says that something that a workload calls fails, by its log or by the
+// state of what it calls.
+func troubled(m *model.Model, w *model.Workload) bool {
+	for _, l := range m.LogsOf(w) {
+		for _, h := range l.Hits {
+			if _, calls := toward[h.ID]; calls && h.Late() {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(m.Calls(w.Key), func(c model.Call) bool {
+		to := m.Workload(c.To)
+		return c.Service != nil && nobody(c.Service) || to != nil && !healthOf(to).fine()
+	})
 }
 
 // databasePorts are those that databases and brokers listen on.
@@ -284,6 +333,10 @@ func databaseFact(m *model.Model, w *model.Workload, hit *model.LogHit, f Fact, 
 	}
 	f.Object = targets[0]
 	emit(f)
+	if f.Object != w.Key {
+		emit(Fact{ID: "CallsFail", Object: w.Key, About: targets[:1], Still: f.Still, Gone: f.Gone, Since: f.Since, Until: f.Until, Strength: 0.8,
+			Message: "its database turns it away", Evidence: f.Evidence})
+	}
 }
 
 // anyDatabase is the only workload of the namespace behind a database's port.

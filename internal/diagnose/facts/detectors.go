@@ -19,6 +19,7 @@ var Detectors = []Detector{
 	{"workloads", workloads},
 	{"network", network},
 	{"resources", resources},
+	{"hogs", hogs},
 	{"routes", routes},
 	{"nodePaths", nodePaths},
 	{"restarted", restarted},

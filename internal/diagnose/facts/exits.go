@@ -2,9 +2,11 @@ package facts
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
@@ -39,6 +41,8 @@ func exits(m *model.Model, emit func(Fact)) {
 func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Time) (bool, string) {
 	ready, _ := p.Ready()
 	switch {
+	case p.Ended() && succeededSince(m, p):
+		return false, "its Job succeeded at a later attempt"
 	case c.State.Waiting != nil || c.State.Terminated != nil && c.State.Terminated.ExitCode != 0:
 		return true, ""
 	case !ready && !c.Ready:
@@ -51,6 +55,21 @@ func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Tim
 		return true, "" // it ends again and again, and not only at the start
 	}
 	return false, "the container was started again and has run since"
+}
+
+// succeededSince says that the Job of a pod got its work done by another pod.
+func succeededSince(m *model.Model, p *model.Pod) bool {
+	job := model.Controller(p.Object)
+	if j := model.Value[batchv1.Job](m, job); j != nil {
+		for _, c := range j.Status.Conditions {
+			if c.Type == batchv1.JobComplete && c.Status == corev1.ConditionTrue {
+				return true
+			}
+		}
+	}
+	return job.Kind == model.KindJob && slices.ContainsFunc(p.Workload.Pods, func(o *model.Pod) bool {
+		return o.Status.Phase == corev1.PodSucceeded && model.Controller(o.Object) == job
+	})
 }
 
 func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerStatus, t *corev1.ContainerStateTerminated, emit func(Fact)) {

@@ -26,7 +26,7 @@ func network(m *model.Model, emit func(Fact)) {
 	var own []model.Key
 	for k, a := range slow {
 		w := m.Workload(k)
-		if w == nil || busy[k] || a.Change < near*most || waits(m, k, slow) {
+		if w == nil || busy[k] || a.Change == 0 || a.Change < near*most || waits(m, k, slow) {
 			continue
 		}
 		own = append(own, k)

@@ -77,6 +77,14 @@ func nodeCondition(m *model.Model, key model.Key, n *corev1.Node, c corev1.NodeC
 		if pressure {
 			say("NodeNetworkDown", "the node's network is not set up")
 		}
+	case "KernelDeadlock": // of the node problem detector, as the next
+		if pressure {
+			say("KernelDeadlock", "the node's kernel hangs: "+clip(c.Message, 140))
+		}
+	case "NTPProblem":
+		if pressure {
+			say("NodeClockSkew", "the node's clock is wrong: "+clip(c.Message, 140))
+		}
 	}
 }
 
@@ -94,6 +102,7 @@ var nodeEvents = []struct {
 	{"ImageGCFails", "ImageGCFailed", nil, "the node cannot free disk space from images", true},
 	{"NodeRebooted", "Rebooted", nil, "the node was rebooted", true},
 	{"KernelDeadlock", "KernelDeadlock", nil, "the node's kernel hangs", false},
+	{"KernelDeadlock", "", regexp.MustCompile(`^task \S+ blocked for more than \d+ seconds`), "the node's kernel hangs", false},
 	{"NodeClockSkew", "", regexp.MustCompile(`(?i)clock skew|NTP|time is not synchronized`), "the node's clock is wrong", false},
 	{"ConntrackFull", "", regexp.MustCompile(`nf_conntrack: table full`), "the node's connection table is full: packets are dropped", false},
 }

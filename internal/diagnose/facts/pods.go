@@ -2,6 +2,7 @@ package facts
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -21,7 +22,8 @@ func symptoms(m *model.Model, emit func(Fact)) {
 		var pending, waiting, restarting []*model.Pod
 		for _, p := range h.bad {
 			switch {
-			case p.Status.Phase == corev1.PodPending && p.Spec.NodeName == "":
+			case starting(m, p):
+			case p.Status.Phase == corev1.PodPending && !p.Placed():
 				pending = append(pending, p)
 			case restarts(p):
 				restarting = append(restarting, p)
@@ -46,6 +48,30 @@ func symptom(m *model.Model, id string, w *model.Workload, pods []*model.Pod, on
 	emit(Fact{ID: id, Object: w.Key, Still: true, Size: float64(len(pods)), Since: sinceBad(pods), Pods: keys(pods),
 		Message:  fmt.Sprintf("%d of its %d pods %s", len(pods), len(w.Pods), verb),
 		Evidence: []Evidence{evidence("state", "pod "+pods[0].Key.Name+" "+phrase(pods[0]), m.Now)}})
+}
+
+// grace is how long a pod may take to start before anybody calls it a failure.
+const grace = time.Minute
+
+// starting says that a pod was made just now, and that nothing has gone wrong yet.
+func starting(m *model.Model, p *model.Pod) bool {
+	made := p.CreationTimestamp.Time
+	if made.IsZero() || m.Now.Sub(made) >= grace {
+		return false
+	}
+	for _, c := range p.Statuses() {
+		w := c.State.Waiting
+		if c.RestartCount > 0 || c.State.Terminated != nil && c.State.Terminated.ExitCode != 0 ||
+			w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
+			return false
+		}
+	}
+	for _, e := range m.Events(p.Key) {
+		if e.Warning && e.Reason != "Unhealthy" {
+			return false
+		}
+	}
+	return true
 }
 
 // restarts says that a pod's containers end and are started anew.
@@ -74,7 +100,7 @@ func phrase(p *model.Pod) string {
 			return fmt.Sprintf("container %s ended with code %d", c.Name, t.ExitCode)
 		}
 	}
-	if p.Spec.NodeName == "" && p.Status.Phase == corev1.PodPending {
+	if !p.Placed() && p.Status.Phase == corev1.PodPending {
 		return "is Pending"
 	}
 	return "is not ready"

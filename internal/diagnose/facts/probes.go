@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -125,7 +126,7 @@ func probes(m *model.Model, emit func(Fact)) {
 			broken := f != nil && (!h.fine() || h.restarts > 0 && p.kind != "Readiness")
 			wrongProbe(m, w, spec, p, f, broken, h, emit)
 		}
-		if f := failed["Liveness"]; f != nil && h.restarts > 0 && strings.Contains(f.message, "statuscode: 5") {
+		if f := failed["Liveness"]; f != nil && h.restarts > 0 && strings.Contains(f.message, "statuscode: 5") && troubled(m, w) {
 			emit(Fact{ID: "LivenessAsksDependency", Object: w.Key, Still: !h.fine() || f.recent, Since: f.first, Strength: 0.6, Gone: "its pods are ready now",
 				Message:  "its liveness check answers with an error of its own (" + clip(f.message, 80) + "): it runs, and is killed for what it depends on",
 				Evidence: []Evidence{evidence("event", f.message, f.last)}})
@@ -188,12 +189,37 @@ func wrongProbe(m *model.Model, w *model.Workload, spec *corev1.PodSpec, p probe
 	}
 	slow := p.TimeoutSeconds <= 1 && strings.Contains(f.message, "deadline exceeded") || strings.Contains(f.message, "timeout")
 	first := p.InitialDelaySeconds + p.PeriodSeconds*max(p.FailureThreshold, 1)
-	if p.kind != "Readiness" && h.restarts > 0 && (slow || first <= 15 && strings.Contains(f.message, "refused")) {
+	if p.kind != "Readiness" && h.restarts > 0 && (slow || strings.Contains(f.message, "refused") && (first <= 15 || killedWhileStarting(w, p, first))) {
 		x := base
 		x.ID, x.Strength = "ProbeTooTight", 0.75
 		x.Message = fmt.Sprintf("the %s probe of container %s gives the app %d s to start and %d s to answer, and then kills it", strings.ToLower(p.kind), p.container.Name, first, max(p.TimeoutSeconds, 1))
 		emit(x)
 	}
+}
+
+// shutdown is how long a container may take to end after it was told to.
+const shutdown = 30
+
+// killedWhileStarting says that a container without a startup probe has never lived
+// longer than its liveness probe lets it, and was ended from outside each time: it
+// may well need more time than it gets.
+func killedWhileStarting(w *model.Workload, p probe, first int32) bool {
+	if p.kind == "Liveness" && p.container.StartupProbe != nil {
+		return false
+	}
+	for _, pod := range w.Pods {
+		for _, c := range pod.Statuses() {
+			t := c.LastTerminationState.Terminated
+			if c.Name != p.container.Name || t == nil || t.StartedAt.IsZero() {
+				continue
+			}
+			sig := signalOf(t)
+			lived := t.FinishedAt.Sub(t.StartedAt.Time)
+			return (sig == syscall.SIGTERM || sig == syscall.SIGKILL) && c.RestartCount >= 2 &&
+				lived >= time.Duration(first-p.PeriodSeconds)*time.Second && lived <= time.Duration(first+p.PeriodSeconds+shutdown)*time.Second
+		}
+	}
+	return false
 }
 
 // wrongPort says why a port is not one that the container answers on: it is among
@@ -245,6 +271,8 @@ func wrongProtocol(p probe, spec *corev1.PodSpec, message string) string {
 		return "but the port speaks another protocol"
 	case p.HTTPGet != nil && strings.Contains(low, "eof"):
 		return "but the app ends such connections at once: the port speaks another protocol"
+	case p.HTTPGet != nil && strings.Contains(low, "http request to an https server"):
+		return "without TLS, but the app speaks TLS"
 	case p.GRPC != nil && (strings.Contains(low, "unimplemented") || strings.Contains(low, "error reading server preface") || strings.Contains(low, "http/1") || strings.Contains(low, "frame")):
 		return "but the port does not speak it"
 	case p.HTTPGet != nil && strings.Contains(low, "first record does not look like a tls"):

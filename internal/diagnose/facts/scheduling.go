@@ -49,7 +49,7 @@ func scheduling(m *model.Model, emit func(Fact)) {
 		var first *model.Pod
 		var waiting []*model.Pod
 		for _, p := range w.Pods {
-			if p.Spec.NodeName == "" && !p.Ended() && p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodPending {
+			if !p.Placed() && !p.Ended() && p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodPending {
 				waiting = append(waiting, p)
 				if first == nil {
 					first = p

@@ -21,7 +21,7 @@ func spreading(m *model.Model, emit func(Fact)) {
 		return
 	}
 	for _, w := range m.Workloads() {
-		if w.Key.Kind == model.KindDaemonSet && len(ill)*2 < len(m.Nodes()) {
+		if w.Key.Kind == model.KindDaemonSet && len(ill)*2 < len(nodesWith(w)) {
 			continue // it is on all nodes; that it is on those that fail says nothing
 		}
 		on := map[string]bool{}
@@ -79,6 +79,17 @@ func hungry(m *model.Model, w *model.Workload, p *model.Pod) bool {
 		}
 	}
 	return false
+}
+
+// nodesWith are the nodes that have pods of a workload.
+func nodesWith(w *model.Workload) map[string]bool {
+	on := map[string]bool{}
+	for _, p := range w.Pods {
+		if p.Spec.NodeName != "" {
+			on[p.Spec.NodeName] = true
+		}
+	}
+	return on
 }
 
 func sortedNames(set map[string]bool) []string {
@@ -143,7 +154,7 @@ func nodeChanges(m *model.Model, emit func(Fact)) {
 	}
 	for _, w := range m.Workloads() {
 		spec := w.Spec()
-		if w.Key.Kind != model.KindDaemonSet || spec == nil || len(spec.NodeSelector) == 0 || !m.Listed(model.KindNode, "") {
+		if w.Key.Kind != model.KindDaemonSet || spec == nil || len(spec.NodeSelector) == 0 || !m.Listed(model.KindNode, "") && !wantsNone(w) {
 			continue
 		}
 		if slices.ContainsFunc(m.Nodes(), func(n *corev1.Node) bool { return model.Matches(spec.NodeSelector, n.Labels) }) {
@@ -153,6 +164,11 @@ func nodeChanges(m *model.Model, emit func(Fact)) {
 			Message:  "no node has the labels of its node selector: " + labels(spec.NodeSelector),
 			Evidence: []Evidence{evidence("state", "none of the nodes has "+labels(spec.NodeSelector), m.Now)}})
 	}
+}
+
+// wantsNone says that a DaemonSet's controller itself found no node for it.
+func wantsNone(w *model.Workload) bool {
+	return w.Object != nil && w.Object.Whole() && w.Replicas != nil && *w.Replicas == 0
 }
 
 // flood finds who asks the API server the most, if that is most of all.
@@ -166,7 +182,7 @@ func flood(m *model.Model, emit func(Fact)) {
 			turned++
 		}
 	}
-	if total < 100 || turned*20 < total {
+	if total < 50 || turned*20 < total {
 		return
 	}
 	for user, n := range count {

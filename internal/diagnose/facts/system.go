@@ -33,7 +33,7 @@ func system(m *model.Model, emit func(Fact)) {
 func unattended(m *model.Model, emit func(Fact)) {
 	var waiting []*model.Pod
 	for _, p := range m.Pods() {
-		if p.Spec.NodeName != "" || p.Status.Phase != corev1.PodPending || p.DeletionTimestamp != nil || len(p.Spec.SchedulingGates) > 0 {
+		if p.Placed() || p.Status.Phase != corev1.PodPending || p.DeletionTimestamp != nil || len(p.Spec.SchedulingGates) > 0 {
 			continue
 		}
 		if n := p.Spec.SchedulerName; n != "" && n != corev1.DefaultSchedulerName {

@@ -204,6 +204,11 @@ func jobs(m *model.Model, emit func(Fact)) {
 			}
 		}
 	}
+	for _, o := range m.Objects(model.KindCronJob) {
+		if c, ok := o.Value.(*batchv1.CronJob); ok && len(c.Status.Active) > made[o.Key] {
+			made[o.Key] = len(c.Status.Active)
+		}
+	}
 	for k, n := range made {
 		if n >= 3 {
 			emit(Fact{ID: "CronJobPilesUp", Object: k, Still: true, Size: float64(n), Message: fmt.Sprintf("%d of its Jobs run at the same time: each is started before the last one ends", n),

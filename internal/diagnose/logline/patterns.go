@@ -8,6 +8,7 @@ type ID string
 // The patterns. Target is what the expression's group catches.
 const (
 	NameResolution     ID = "NameResolution"     // target: host
+	NameServerSilent   ID = "NameServerSilent"   // target: host
 	ConnectionRefused  ID = "ConnectionRefused"  // target: address
 	ConnectionTimeout  ID = "ConnectionTimeout"  // target: address
 	ConnectionReset    ID = "ConnectionReset"    // target: address
@@ -68,6 +69,7 @@ var Patterns = []Pattern{
 	row(EtcdNoSpace, ``, "mvcc: database space exceeded"),
 	row(EtcdNoLeader, ``, "etcdserver: no leader", "etcdserver: leader changed", "lost leader"),
 	row(EtcdSlow, ``, "took too long", "slow fdatasync", "apply request took too long"),
+	row(ClockSkew, `is not yet valid:? current time \S+ is before`, "is not yet valid"),
 	row(CertificateExpired, ``, "certificate has expired", "certificate is expired", "certificate expired", "certificateexpiredexception", "cert_has_expired", "notafter:"),
 	row(CertificateUnknown, ``, "certificate signed by unknown authority", "unable to find valid certification path", "self signed certificate", "self-signed certificate", "certificate verify failed", "x509: certificate is valid for"),
 	row(TLSMismatch, ``, "server gave http response to https client", "first record does not look like a tls handshake", "wrong version number", "plain http request was sent to https port", "malformed http response", "unrecognized ssl message", "http/1.x transport connection broken: malformed", "invalid http method", "error reading server preface"),
@@ -87,10 +89,11 @@ var Patterns = []Pattern{
 	row(NoSpace, `no space left on device[^/]*(/[\w./-]+)?`, "no space left on device", "enospc", "disk quota exceeded"),
 	row(TooManyFiles, ``, "too many open files", "emfile", "no file descriptors available"),
 	row(ReadOnlyFiles, `(/[\w./-]+)?[^/]*read-only file system`, "read-only file system", "erofs"),
-	row(Forbidden, `user "?([\w:.@-]+)"? cannot \w+ resource`, "is forbidden: user"),
+	row(Forbidden, `user \\?"?([\w:.@-]+)\\?"? cannot \w+ resource`, "is forbidden: user"),
 	row(PermissionDenied, `(/[\w./-]{2,})`, "permission denied", "eacces", "accessdeniedexception", "operation not permitted", "permissionerror"),
 	row(PermissionDenied, ``, "permission denied"),
 	row(SettingMissing, `(?:environment variable|env var|required (?:key|config|setting|parameter|property)|placeholder)\s*:?\s*\\?['"$]?\{?([\w.-]+)`, "environment variable", "env var", "could not resolve placeholder", "required key", "required config", "required setting", "required property"),
+	row(NameServerSilent, `lookup ([a-zA-Z0-9][\w.-]*) on [\d.:a-f\[\]]+:53: (?:read udp|dial udp|read tcp|i/o timeout)`, ":53: "),
 	row(NameResolution, `(?:lookup|unknownhostexception:?|getaddrinfo (?:enotfound|eai_again)|could not resolve host:?|could not translate host name "?|can't resolve|name resolution failed for|resolve host name|failed to resolve|dns resolution failed for|no such host:?)\s*\\?['"]?(?:dns:)?/*([a-zA-Z0-9][\w.-]*)`, "no such host", "unknownhostexception", "enotfound", "eai_again", "could not resolve host", "could not translate host name", "name or service not known", "temporary failure in name resolution", "name resolution fail", "failed to resolve", "server misbehaving", "dns resolution failed", "name does not resolve", "nxdomain", "unknown host", "dns resolve"),
 	row(NameResolution, ``, "name or service not known", "temporary failure in name resolution", "name does not resolve", "dns resolution failed"),
 	row(DBUnreachable, ``, "communications link failure", "can't connect to mysql server", "could not connect to server", "could not open jdbc connection", "unable to acquire jdbc connection", "cannotgetjdbcconnection", "redisconnectionexception", "serverselectionerror", "no servers available", "unable to connect to redis", "connection to database failed", "failed to obtain jdbc connection", "it was not possible to connect to the redis server"),

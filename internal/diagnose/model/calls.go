@@ -180,14 +180,31 @@ func (x *index) addCalls(m *Model) {
 // to be there.
 func (m *Model) Dangling(k Key) []Key { return m.Index().dangling[k] }
 
-// Uses are the claims, ConfigMaps, Secrets and the ServiceAccount that a workload's
-// pods name.
-func (m *Model) Uses(w *Workload) []Key {
-	spec := w.Spec()
-	if spec == nil {
+// claimsOf are the claims that a StatefulSet has made for its pods: the template's
+// name and the pod's, where nothing else shows them.
+func (m *Model) claimsOf(w *Workload) []Key {
+	if w.Key.Kind != KindStateful {
 		return nil
 	}
 	var out []Key
+	for _, o := range m.Objects(KindPVC) {
+		for _, p := range w.Pods {
+			if o.Key.Namespace == w.Key.Namespace && strings.HasSuffix(o.Key.Name, "-"+p.Key.Name) {
+				out = append(out, o.Key)
+			}
+		}
+	}
+	return out
+}
+
+// Uses are the claims, ConfigMaps, Secrets and the ServiceAccount that a workload's
+// pods name.
+func (m *Model) Uses(w *Workload) []Key {
+	out := m.claimsOf(w)
+	spec := w.Spec()
+	if spec == nil {
+		return out
+	}
 	add := func(kind, name string) {
 		if name != "" {
 			out = append(out, Key{kind, w.Key.Namespace, name})

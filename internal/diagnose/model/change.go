@@ -141,6 +141,9 @@ func short(v any) string {
 	case nil:
 		return ""
 	case string:
+		if v == "" {
+			return `""` // not the same as none: labels are often so
+		}
 		return clip(v, 120)
 	}
 	data, _ := json.Marshal(v)

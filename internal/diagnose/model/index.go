@@ -255,6 +255,9 @@ func (x *index) ownerOf(m *Model, p *Pod) *Workload {
 			}
 		}
 	}
+	if owner.Kind == KindNode {
+		owner = p.Key // the mirror of a static pod: the node is no controller
+	}
 	w := x.byWorkload[owner]
 	if w == nil {
 		w = &Workload{Key: owner}

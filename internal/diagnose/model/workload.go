@@ -48,6 +48,23 @@ func (p *Pod) Ready() (ready, known bool) {
 	return false, p.Status.Phase == corev1.PodPending
 }
 
+// Placed says that the pod has a node, be it that only the kubelet's word for its
+// containers shows it.
+func (p *Pod) Placed() bool {
+	if p.Spec.NodeName != "" {
+		return true
+	}
+	if c := p.Condition(corev1.PodScheduled); c != nil {
+		return c.Status == corev1.ConditionTrue
+	}
+	for _, c := range p.Statuses() {
+		if c.State.Running != nil || c.State.Terminated != nil || c.State.Waiting != nil && c.State.Waiting.Reason != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // Ended says that the pod has run to its end.
 func (p *Pod) Ended() bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
