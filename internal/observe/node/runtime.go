@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/pods"
 )
@@ -34,7 +36,8 @@ func (n *observer) runtime(ctx context.Context, runtime *pods.CRI) error {
 			p.Problem, p.Message = "slow", fmt.Sprintf("it answered after %.1f s", p.Value)
 		default:
 			for _, c := range status.GetConditions() {
-				if !c.Status {
+				// Others are advice, as against settings that will go away.
+				if !c.Status && (c.Type == cri.RuntimeReady || c.Type == cri.NetworkReady) {
 					p.Problem, p.Message = "error", fmt.Sprintf("%s is false: %s %s", c.Type, c.Reason, c.Message)
 				}
 			}
