@@ -111,6 +111,9 @@ func (s *store) Replace(list []any, _ string) error {
 			return err
 		}
 		if s.isEvents() && !since.IsZero() && !records[0].Time.After(since) {
+			if s.w.opts.Again != nil {
+				_ = s.w.opts.Again.Append(records...) // it has had them once
+			}
 			continue
 		}
 		s.w.hand(s.kind, records...)

@@ -24,6 +24,9 @@ type Options struct {
 	// To is given the records. It must not block: while it does, a kind is not
 	// watched, and what the API server then drops is listed again.
 	To journal.Appender
+	// Again is given the Events that To has had, when they are listed anew: for who
+	// begins from nothing at a refresh. Default none.
+	Again journal.Appender
 	// Resources are further kinds, as widgets.example.com.
 	Resources []string
 	// SecretKey makes hashes of Secrets' values, so that a change shows; without

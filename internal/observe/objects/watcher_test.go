@@ -165,8 +165,11 @@ func TestRefusedKindsStopNothing(t *testing.T) {
 func TestRefreshHandsAllOverAgain(t *testing.T) {
 	f, config := newFakeAPI(t)
 	shop(t, f)
+	at := metav1.NewTime(time.Now().Truncate(time.Second))
+	f.put(t, "events", &corev1.Event{ObjectMeta: meta("shop", "web.1", "e", nil), Type: "Warning", Reason: "BackOff", FirstTimestamp: at, LastTimestamp: at})
 	began, done := make(chan struct{}, 8), make(chan struct{}, 8)
-	_, to := watchFake(t, config, Options{LogLines: -1, Refresh: 1500 * time.Millisecond, Refreshed: func() func() {
+	again := &sink{}
+	_, to := watchFake(t, config, Options{LogLines: -1, Again: again, Refresh: 1500 * time.Millisecond, Refreshed: func() func() {
 		began <- struct{}{}
 		return func() { done <- struct{}{} }
 	}})
@@ -179,14 +182,17 @@ func TestRefreshHandsAllOverAgain(t *testing.T) {
 			}
 		}
 	}
-	n := 0
+	n, events := 0, 0
 	for _, r := range to.all() {
 		if state("Deployment", "web")(r) {
 			n++
 		}
+		if r.Type() == record.TypeEvent {
+			events++
+		}
 	}
-	if n < 2 {
-		t.Errorf("the Deployment was handed over %d times, want 2", n)
+	if n < 2 || events != 1 || len(again.all()) == 0 {
+		t.Errorf("the Deployment was handed over %d times, want 2; the Event %d times, want 1, and %d times again", n, events, len(again.all()))
 	}
 }
 
