@@ -13,8 +13,9 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/kerneltypes"
 )
 
 // reasons is how many are counted; Linux 6.18 has about 130.
@@ -100,19 +101,14 @@ func instructions(counts int) asm.Instructions {
 
 // meanings are those reasons of trouble that this kernel has, by its numbers.
 func meanings() (map[uint32]string, error) {
-	spec, err := btf.LoadKernelSpec()
+	types, err := kerneltypes.Load("skb_drop_reason")
 	if err != nil {
-		return nil, fmt.Errorf("read the kernel's type information: %w", err)
-	}
-	defer btf.FlushKernelSpec()
-	var enum *btf.Enum
-	if err := spec.TypeByName("skb_drop_reason", &enum); err != nil {
-		return nil, fmt.Errorf("find the kernel's reasons of drops: %w", err)
+		return nil, err
 	}
 	shown := map[uint32]string{}
-	for _, v := range enum.Values {
-		if meaning, ok := trouble[v.Name]; ok && v.Value < reasons {
-			shown[uint32(v.Value)] = meaning
+	for name, value := range types.Values("skb_drop_reason") {
+		if meaning, ok := trouble[name]; ok && value < reasons {
+			shown[value] = meaning
 		}
 	}
 	if len(shown) == 0 {
