@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,7 +57,7 @@ func (o *observer) poll(ctx context.Context, what string, every time.Duration, t
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w (last: %v)", what, ctx.Err(), err)
+			return fmt.Errorf("%s: %w", what, errors.Join(ctx.Err(), err))
 		case <-time.After(every):
 		}
 	}
@@ -136,7 +137,7 @@ func (o *observer) podAnswers(ctx context.Context, client kubernetes.Interface, 
 	for address == "" {
 		address, err = o.podRuns(ctx, client, name)
 		if ctx.Err() != nil {
-			return "", fmt.Errorf("pod %s runs: %w (last: %v)", name, ctx.Err(), err)
+			return "", fmt.Errorf("pod %s runs: %w", name, errors.Join(ctx.Err(), err))
 		}
 	}
 	return address, o.poll(ctx, "pod answers", pollEvery, func(ctx context.Context) error { return o.get(ctx, "http://"+address+":8080/") })

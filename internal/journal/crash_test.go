@@ -85,11 +85,11 @@ func TestKill(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		cmd.Process.Kill() //nolint:errcheck // Wait says how it ended
+		cmd.Process.Kill() // Wait says how it ended
 		for lines.Scan() {
 			safe, _ = strconv.Atoi(lines.Text())
 		}
-		cmd.Wait() //nolint:errcheck // it was killed
+		cmd.Wait() // it was killed
 		if safe < after {
 			t.Fatalf("the child ended by itself at %d", safe)
 		}
@@ -235,7 +235,7 @@ func TestFullDisk(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
 		t.Skipf("mount a small disk: %v", err)
 	}
-	t.Cleanup(func() { syscall.Unmount(dir, 0) }) //nolint:errcheck // the test is over
+	t.Cleanup(func() { syscall.Unmount(dir, 0) }) // the test is over
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 300<<10), 0o600); err != nil {
 		t.Fatal(err)

@@ -48,8 +48,8 @@ func fill(t *testing.T, j *Journal, n int) []record.Record {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var all []record.Record
 	for i := range n {
-		pod, deploy := rng.IntN(50), 0
-		deploy = pod % 10
+		pod := rng.IntN(50)
+		deploy := pod % 10
 		at := begin.Add(time.Duration(i) * time.Second)
 		if i%97 == 0 {
 			at = at.Add(-time.Hour)

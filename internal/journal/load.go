@@ -48,10 +48,10 @@ func (j *Journal) load() (*writer, error) {
 			return nil, err
 		}
 		j.logBytes[n] = size
-		switch left := len(logs) - i; {
-		case left == 1:
+		switch len(logs) - i {
+		case 1:
 			j.active = m
-		case left == 2:
+		case 2:
 			j.sealing = m
 		default: // more than this version leaves behind
 			if err := j.sealNow(m); err != nil {

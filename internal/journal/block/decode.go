@@ -67,7 +67,7 @@ func (b *Block) decodeValue(r *reader, k kind, target reflect.Value, at int64) e
 		}
 		return nil
 	case kindInt, kindDuration:
-		n := int64(0)
+		var n int64
 		if k == kindDuration {
 			n = r.span()
 		} else {

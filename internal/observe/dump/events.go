@@ -47,9 +47,7 @@ func (a *assembler) eventOf(o fullObject, source string) (seenEvent, error) {
 		e.times(n.EventTime.Time, n.FirstTimestamp.Time, n.LastTimestamp.Time, last, n.CreationTimestamp.Time)
 		e.count(int(n.Count))
 	}
-	k := a.names.Of("", e.about.Kind, e.about.Namespace)
-	if found, ok := a.names.Find(e.about.Kind); ok && (e.about.Group == "" || found.Group == e.about.Group) {
-		k = found
+	if k, ok := a.names.Find(e.about.Kind); ok && (e.about.Group == "" || k.Group == e.about.Group) {
 		e.about.Group = k.Group
 		if !k.Namespaced {
 			e.about.Namespace = ""

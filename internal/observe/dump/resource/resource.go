@@ -159,10 +159,10 @@ func (n *Names) Find(name string) (Kind, bool) {
 
 // moved tells the groups that a kind was in in former versions of Kubernetes.
 func moved(group string, k Kind) bool {
-	switch {
-	case group == "extensions":
+	switch group {
+	case "extensions":
 		return k.Group == "apps" || k.Group == "networking.k8s.io"
-	case group == "events.k8s.io":
+	case "events.k8s.io":
 		return k.Kind == "Event"
 	}
 	return false

@@ -70,8 +70,7 @@ func daemonSet(r view.Row, d *appsv1.DaemonSet) {
 }
 
 func job(r view.Row, j *batchv1.Job, v *view.View) {
-	done, of := r.Raw("COMPLETIONS"), ""
-	done, of, _ = strings.Cut(done, "/")
+	done, of, _ := strings.Cut(r.Raw("COMPLETIONS"), "/")
 	j.Status.Succeeded = view.Int32(done)
 	j.Spec.Completions = view.Int32Ptr(of)
 	j.Spec.Selector = view.Selector(r.Raw("SELECTOR"))

@@ -22,7 +22,7 @@ func ParseColumns(header string) Columns {
 			continue
 		}
 		j := i
-		for j < len(header) && header[j] != '\t' && !(header[j] == ' ' && j+1 < len(header) && header[j+1] == ' ') {
+		for j < len(header) && header[j] != '\t' && (header[j] != ' ' || j+1 == len(header) || header[j+1] != ' ') {
 			j++
 		}
 		c.names = append(c.names, header[i:j])
