@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 )
 
 // machine is this machine's handling of cores, for one test.
@@ -38,7 +40,7 @@ func install(t *testing.T, s Settings) *machine {
 		}
 	}
 	t.Cleanup(func() { lock.Close() })
-	before, err := current()
+	before, err := corepattern.Current()
 	if err != nil {
 		t.Skip(err)
 	}
@@ -66,10 +68,10 @@ func install(t *testing.T, s Settings) *machine {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		if err := Restore(dir); err != nil {
+		if err := corepattern.Restore(dir); err != nil {
 			t.Error(err)
 		}
-		if after, err := current(); err != nil || after != before {
+		if after, err := corepattern.Current(); err != nil || after != before {
 			t.Errorf("the setting was %q and is %q (%v)", before, after, err)
 		}
 	})
@@ -365,12 +367,12 @@ func TestDaemonDown(t *testing.T) {
 func TestInstallAgainAndRestore(t *testing.T) {
 	m := install(t, Settings{})
 	d := directory(m.dir)
-	former := d.formerPattern()
+	former := corepattern.Before(m.dir)
 	// After a crash of the daemon.
 	if err := Install(m.dir, d.handler(), Settings{Burst: 7}); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.formerPattern(); got != former {
+	if got := corepattern.Before(m.dir); got != former {
 		t.Errorf("the former setting was %q and is %q", former, got)
 	}
 	if s, err := d.load(); err != nil || s.Burst != 7 || s.AtOnce != 2 {
@@ -384,10 +386,10 @@ func TestInstallAgainAndRestore(t *testing.T) {
 	if err := Install(other, d.handler(), Settings{}); !errors.Is(err, ErrTaken) {
 		t.Errorf("a second daemon: got %v, want ErrTaken", err)
 	}
-	if err := Restore(other); err != nil {
+	if err := corepattern.Restore(other); err != nil {
 		t.Error(err)
 	}
-	if ok, err := Installed(m.dir); err != nil || !ok {
+	if ok, err := corepattern.Installed(m.dir); err != nil || !ok {
 		t.Errorf("another's restoring took ours away: %t %v", ok, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corefile"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/stack"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/cgrouppath"
 )
@@ -30,7 +31,7 @@ type crash struct {
 
 func parseArguments(a []string) (crash, error) {
 	if len(a) != 5 {
-		return crash{}, fmt.Errorf("want 5 arguments (%s), as the kernel gives them, got %d", strings.TrimSpace(arguments), len(a))
+		return crash{}, fmt.Errorf("want 5 arguments (%s), as the kernel gives them, got %d", strings.TrimSpace(corepattern.Arguments), len(a))
 	}
 	var numbers [4]int64
 	for i := range numbers {

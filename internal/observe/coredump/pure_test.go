@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 )
 
 func TestTally(t *testing.T) {
@@ -61,7 +63,7 @@ func TestEvict(t *testing.T) {
 }
 
 func TestOurs(t *testing.T) {
-	for pattern, want := range map[string]directory{
+	for pattern, want := range map[string]string{
 		"|/var/lib/bulkhead/cores/handler %P %I %s %t %e":   "/var/lib/bulkhead/cores",
 		"|/usr/lib/systemd/systemd-coredump %P %u %g %s %t": "",
 		"|/usr/share/apport/handler %p":                     "",
@@ -69,7 +71,7 @@ func TestOurs(t *testing.T) {
 		"":                                                  "",
 		"/var/cores/handler %P %I %s %t %e":                 "",
 	} {
-		if got := ours(pattern); got != want {
+		if got := corepattern.Ours(pattern); got != want {
 			t.Errorf("ours(%q) = %q, want %q", pattern, got, want)
 		}
 	}

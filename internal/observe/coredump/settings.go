@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 )
 
 // Settings are the handler's limits.
@@ -60,9 +62,9 @@ type directory string
 
 func (d directory) in(name string) string { return filepath.Join(string(d), name) }
 
-func (d directory) handler() string  { return d.in("handler") }
+func (d directory) handler() string  { return d.in(corepattern.Handler) }
 func (d directory) settings() string { return d.in("settings.json") }
-func (d directory) former() string   { return d.in("former-core-pattern") }
+func (d directory) former() string   { return d.in(corepattern.Former) }
 func (d directory) kept() string     { return d.in("kept") }
 func (d directory) reports() string  { return d.in("reports") }
 func (d directory) limits() string   { return d.in("limits") }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/cgrouppath"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/crilog"
 )
@@ -21,7 +22,7 @@ func (n *observer) cores(ctx context.Context) (err error) {
 		return err
 	}
 	n.Log.Info("core dumps are handled", "dir", n.CoreDir)
-	defer func() { err = errors.Join(err, coredump.Restore(n.CoreDir)) }()
+	defer func() { err = errors.Join(err, corepattern.Restore(n.CoreDir)) }()
 	return coredump.Watch(ctx, n.CoreDir, func(r coredump.Report) error {
 		return n.record(n.core(ctx, r))
 	}, func(err error) { n.Log.Warn("a report of a core dump waits", "err", err) })

@@ -20,7 +20,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
-	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/cgroupfs"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/pods"
 )
@@ -164,12 +164,12 @@ func TestNode(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if ok, err := coredump.Installed(cores); ok || err != nil {
+		if ok, err := corepattern.Installed(cores); ok || err != nil {
 			t.Errorf("the handler of core dumps is still installed: %v", err)
 		}
 	}()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if ok, _ := coredump.Installed(cores); ok {
+		if ok, _ := corepattern.Installed(cores); ok {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -33,6 +33,7 @@ func (t Target) phases() ([]phase, error) {
 		return nil, err
 	}
 	processes := processes{owner: paths.Owner(), group: group}
+	cores := cores{dir: paths.Cores}
 	files := files{target: t, paths: paths, mounts: mounts, real: real}
 	if os.Geteuid() != 0 {
 		// An ordinary user has simulated nodes, and nothing on the host.
@@ -47,6 +48,7 @@ func (t Target) phases() ([]phase, error) {
 		{network.findTables, network.removeTables},
 		{network.findChains, network.removeChains},
 		{network.findSettings, network.restoreSettings},
+		{cores.find, cores.remove},
 		cgroups(group),
 		{files.find, files.remove},
 	}, nil
