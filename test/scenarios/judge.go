@@ -44,7 +44,8 @@ func (o *outcome) passes() bool {
 	if !o.scenario.named() {
 		return o.right() && o.quiet
 	}
-	return o.rank > 0 && o.rank <= o.scenario.Top && o.chain && o.mutated && o.quiet
+	// Where another cause comes first, its chain is another, too.
+	return o.rank > 0 && o.rank <= o.scenario.Top && (o.chain || o.rank > 1) && o.mutated && o.quiet
 }
 
 func (o *outcome) note(format string, args ...any) {

@@ -72,6 +72,9 @@ func why(m *model.Model, o *model.Object, c *corev1.PersistentVolumeClaim, emit 
 	}
 	for _, e := range m.Events(o.Key) {
 		switch {
+		case e.Reason == "ProvisioningFailed" && strings.Contains(e.Message, "not found") && carried(m, class):
+			// The name only pairs claims with volumes that were made by hand.
+			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
 		case e.Reason == "ProvisioningFailed" && strings.Contains(e.Message, "not found"):
 			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
 			say("StorageClassMissing", fmt.Sprintf("it asks for the storage class %q, which does not exist", class))
@@ -86,6 +89,16 @@ func why(m *model.Model, o *model.Object, c *corev1.PersistentVolumeClaim, emit 
 		}
 	}
 	candidates(m, c, class, say)
+}
+
+// carried says that volumes have the class: then no object of it is needed.
+func carried(m *model.Model, class string) bool {
+	for _, o := range m.Objects(model.KindPV) {
+		if v, ok := o.Value.(*corev1.PersistentVolume); ok && class != "" && v.Spec.StorageClassName == class {
+			return true
+		}
+	}
+	return false
 }
 
 // candidates tells for the volume that comes closest why it does not do.
