@@ -15,7 +15,8 @@ type Policy struct {
 	// SettleDoubtful is how long an incident without a sure cause must last before
 	// it is opened: much that looks like one passes. Default 20 s.
 	SettleDoubtful time.Duration
-	// Sure is the confidence from which a cause is sure. Default 0.5.
+	// Sure is the confidence from which it is sure what failed: that of all
+	// candidates of the first cause's object together. Default 0.5.
 	Sure float64
 	// CloseAfter is how long the symptoms must be gone. It is longer than a
 	// container that crashes again and again mostly runs. Default 2 min.
@@ -175,8 +176,7 @@ func (d *decision) open(known Known, s *v1alpha1.IncidentStatus) {
 	if !pending {
 		since = d.now
 	}
-	sure := s.FirstCause.Reason != v1alpha1.NoCauseRecorded && s.FirstCause.Confidence >= d.p.Sure
-	if !sure && d.now.Sub(since) < d.p.SettleDoubtful {
+	if confidence(s) < d.p.Sure && d.now.Sub(since) < d.p.SettleDoubtful {
 		d.next.pending[id] = since
 		return
 	}
@@ -190,6 +190,21 @@ func (d *decision) open(known Known, s *v1alpha1.IncidentStatus) {
 	e.Status.Conditions = d.conditions(nil, &e.Status, metav1.ConditionTrue, ReasonSymptomsLast, "The symptoms last.")
 	d.next.Incidents = append(d.next.Incidents, e)
 	d.act(Open, &e)
+}
+
+// confidence is how sure it is that the first cause's object is at fault, whatever
+// exactly is wrong with it.
+func confidence(s *v1alpha1.IncidentStatus) float64 {
+	if s.FirstCause.Reason == v1alpha1.NoCauseRecorded {
+		return 0
+	}
+	sum := 0.0
+	for _, c := range s.Candidates {
+		if c.Object == s.FirstCause.Object {
+			sum += c.Confidence
+		}
+	}
+	return max(sum, s.FirstCause.Confidence)
 }
 
 // update takes the verdict over, if there is news, or at times.

@@ -49,6 +49,9 @@ func TestDecide(t *testing.T) {
 			{10 * time.Second, verdict(failing("web", "RestartedBefore", 0.2)), ""},
 			{20 * time.Second, verdict(failing("web", "RestartedBefore", 0.2)), "open web"},
 		},
+		"what exactly is wrong with the object may be in doubt": {
+			{0, verdict(or(failing("web", "AppError", 0.4), "ContainerExited", 0.3)), "open web"},
+		},
 		"what passes is never opened": {
 			{0, verdict(unexplained("web")), ""},
 			{10 * time.Second, nil, ""},
@@ -99,6 +102,12 @@ func TestDecide(t *testing.T) {
 			}
 		})
 	}
+}
+
+// or adds another candidate of the same object.
+func or(s v1alpha1.IncidentStatus, reason string, confidence float64) v1alpha1.IncidentStatus {
+	s.Candidates = append(s.Candidates, v1alpha1.Cause{Object: s.FirstCause.Object, Reason: reason, Confidence: confidence})
+	return s
 }
 
 func message(s v1alpha1.IncidentStatus, m string) v1alpha1.IncidentStatus {
