@@ -28,6 +28,9 @@ func TestClassify(t *testing.T) {
 		{`Tomcat started on port(s): 8080 (http)`, Listening, "8080", nil},
 		{`pods is forbidden: User "system:serviceaccount:shop:web" cannot list resource "pods"`, Forbidden, "system:serviceaccount:shop:web", nil},
 		{`x509: certificate has expired or is not yet valid`, CertificateExpired, "", nil},
+		{`x509: certificate has expired or is not yet valid: current time 2026-11-20T10:30:10Z is before 2026-11-20T10:36:00Z`, ClockSkew, "", nil},
+		{`err="statefulsets.apps is forbidden: User \"system:serviceaccount:ops:kafka\" cannot list resource"`, Forbidden, "system:serviceaccount:ops:kafka", nil},
+		{`dial tcp: lookup recs.fashion on 10.96.0.10:53: read udp 10.244.1.5:4040->10.96.0.10:53: i/o timeout`, NameServerSilent, "recs.fashion", []string{"10.96.0.10:53"}},
 	} {
 		got, ok := Classify(tt.line)
 		if !ok || got.ID != tt.id || got.Target != tt.target {
