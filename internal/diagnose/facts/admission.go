@@ -1,33 +1,33 @@
 package facts
 
 import (
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // refusals are what the API server says when it does not let a pod be made.
 var refusals = []struct {
 	id   string
-	expr *regexp.Regexp
+	expr *lazyregexp.Regexp
 	kind string // of the object that the first group names, if that is the culprit
 	text string
 }{
-	{"ServiceAccountMissing", regexp.MustCompile(`serviceaccount "([^"]+)" not found`), model.KindAccount,
+	{"ServiceAccountMissing", lazyregexp.New(`serviceaccount "([^"]+)" not found`), model.KindAccount,
 		"its pods run as the ServiceAccount %s, which does not exist"},
-	{"QuotaExceeded", regexp.MustCompile(`exceeded quota: ([^,\s]+)`), model.KindQuota, "the ResourceQuota %s of its namespace is used up"},
-	{"QuotaNeedsRequests", regexp.MustCompile(`failed quota: ([^:\s]+): must specify`), model.KindQuota,
+	{"QuotaExceeded", lazyregexp.New(`exceeded quota: ([^,\s]+)`), model.KindQuota, "the ResourceQuota %s of its namespace is used up"},
+	{"QuotaNeedsRequests", lazyregexp.New(`failed quota: ([^:\s]+): must specify`), model.KindQuota,
 		"the ResourceQuota %s wants requests or limits that its pods do not state"},
-	{"LimitRangeViolated", regexp.MustCompile(`(?:maximum|minimum) \S+ usage per (?:Container|Pod)|max limit to request ratio`), "",
+	{"LimitRangeViolated", lazyregexp.New(`(?:maximum|minimum) \S+ usage per (?:Container|Pod)|max limit to request ratio`), "",
 		"its pods ask for what the namespace's LimitRange forbids"},
-	{"PodSecurityDenied", regexp.MustCompile(`violates PodSecurity "([^"]+)"`), "", "its pods do not keep to the namespace's pod security level %s"},
-	{"WebhookDown", regexp.MustCompile(`failed calling webhook "([^"]+)"`), "Webhook", "the admission webhook %s does not answer, and its policy is to refuse then"},
-	{"WebhookDenied", regexp.MustCompile(`admission webhook "([^"]+)" denied the request`), "", "the admission webhook %s refuses its pods"},
-	{"PriorityClassMissing", regexp.MustCompile(`no PriorityClass with name (\S+) was found`), "", "its pods name the PriorityClass %s, which does not exist"},
-	{"InvalidPodSpec", regexp.MustCompile(`is invalid: (.{3,120})`), "", "its pods are not valid: %s"},
+	{"PodSecurityDenied", lazyregexp.New(`violates PodSecurity "([^"]+)"`), "", "its pods do not keep to the namespace's pod security level %s"},
+	{"WebhookDown", lazyregexp.New(`failed calling webhook "([^"]+)"`), "Webhook", "the admission webhook %s does not answer, and its policy is to refuse then"},
+	{"WebhookDenied", lazyregexp.New(`admission webhook "([^"]+)" denied the request`), "", "the admission webhook %s refuses its pods"},
+	{"PriorityClassMissing", lazyregexp.New(`no PriorityClass with name (\S+) was found`), "", "its pods name the PriorityClass %s, which does not exist"},
+	{"InvalidPodSpec", lazyregexp.New(`is invalid: (.{3,120})`), "", "its pods are not valid: %s"},
 }
 
 // admission finds why pods are not made.
@@ -105,7 +105,7 @@ func refused(m *model.Model, k model.Key, message string, ev Evidence, e *model.
 }
 
 // webhookAddress is the address of the Service that a webhook is behind.
-var webhookAddress = regexp.MustCompile(`https://([\w-]+)\.([\w-]+)\.svc`)
+var webhookAddress = lazyregexp.New(`https://([\w-]+)\.([\w-]+)\.svc`)
 
 // behindWebhook are the Service that should have answered and who serves there.
 func behindWebhook(m *model.Model, message string) []model.Key {
@@ -129,7 +129,7 @@ func behindWebhook(m *model.Model, message string) []model.Key {
 	return out
 }
 
-var quotaParts = regexp.MustCompile(`requested: (.*), used: (.*), limited: (.*)$`)
+var quotaParts = lazyregexp.New(`requested: (.*), used: (.*), limited: (.*)$`)
 
 func quotaText(id, name, message string) string {
 	switch id {

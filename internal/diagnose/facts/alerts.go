@@ -2,31 +2,31 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // alertClasses say what an alert is about, by its name and text. The first row
 // that fits counts.
 var alertClasses = []struct {
 	id   string
-	expr *regexp.Regexp
+	expr *lazyregexp.Regexp
 	text string
 }{
-	{"TargetDown", regexp.MustCompile(`(?i)missing|vanished|\bNaN\b|absent|no data`), "its figures are missing"},
-	{"CPUThrottled", regexp.MustCompile(`(?i)throttl`), "its CPU limit holds it back"},
-	{"OOMAlert", regexp.MustCompile(`(?i)oom`), "it runs out of memory"},
-	{"Slow", regexp.MustCompile(`(?i)latency|slow|response.?time|duration|p9[059]|timeout`), "it answers slowly"},
-	{"RequestsFail", regexp.MustCompile(`(?i)error|5xx|fail(?:ure|ed|ing)|unavailable|\b50[0234]\b|unreachable|refused`), "requests to it fail"},
-	{"PacketLoss", regexp.MustCompile(`(?i)packet.?loss|retransmi|dropped packets|network.?(?:loss|error)`), "packets are lost"},
-	{"TrafficDrop", regexp.MustCompile(`(?i)throughput|traffic|rps|request.?rate|network drop|bandwidth`), "it gets and sends less than before"},
-	{"CPUHigh", regexp.MustCompile(`(?i)cpu|load`), "it uses much CPU"},
-	{"MemoryHigh", regexp.MustCompile(`(?i)mem(?:ory)?|heap|rss`), "it uses much memory"},
-	{"DiskHigh", regexp.MustCompile(`(?i)disk|inode|filesystem|volume`), "its disk fills"},
-	{"TargetDown", regexp.MustCompile(`(?i)down|absent|missing|not.?ready`), "it is not there"},
+	{"TargetDown", lazyregexp.New(`(?i)missing|vanished|\bNaN\b|absent|no data`), "its figures are missing"},
+	{"CPUThrottled", lazyregexp.New(`(?i)throttl`), "its CPU limit holds it back"},
+	{"OOMAlert", lazyregexp.New(`(?i)oom`), "it runs out of memory"},
+	{"Slow", lazyregexp.New(`(?i)latency|slow|response.?time|duration|p9[059]|timeout`), "it answers slowly"},
+	{"RequestsFail", lazyregexp.New(`(?i)error|5xx|fail(?:ure|ed|ing)|unavailable|\b50[0234]\b|unreachable|refused`), "requests to it fail"},
+	{"PacketLoss", lazyregexp.New(`(?i)packet.?loss|retransmi|dropped packets|network.?(?:loss|error)`), "packets are lost"},
+	{"TrafficDrop", lazyregexp.New(`(?i)throughput|traffic|rps|request.?rate|network drop|bandwidth`), "it gets and sends less than before"},
+	{"CPUHigh", lazyregexp.New(`(?i)cpu|load`), "it uses much CPU"},
+	{"MemoryHigh", lazyregexp.New(`(?i)mem(?:ory)?|heap|rss`), "it uses much memory"},
+	{"DiskHigh", lazyregexp.New(`(?i)disk|inode|filesystem|volume`), "its disk fills"},
+	{"TargetDown", lazyregexp.New(`(?i)down|absent|missing|not.?ready`), "it is not there"},
 }
 
 // alerts finds what monitoring says.

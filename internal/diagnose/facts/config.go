@@ -2,17 +2,17 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 var (
-	notFound = regexp.MustCompile(`(?i)(configmap|secret) "([^"]+)" not found`)
-	noKey    = regexp.MustCompile(`couldn't find key (\S+) in (ConfigMap|Secret) ([^/\s]+)/(\S+)`)
-	noRefKey = regexp.MustCompile(`references non-existent (?:secret|config) key: (\S+)`)
+	notFound = lazyregexp.New(`(?i)(configmap|secret) "([^"]+)" not found`)
+	noKey    = lazyregexp.New(`couldn't find key (\S+) in (ConfigMap|Secret) ([^/\s]+)/(\S+)`)
+	noRefKey = lazyregexp.New(`references non-existent (?:secret|config) key: (\S+)`)
 )
 
 // config finds ConfigMaps, Secrets and ServiceAccounts that pods need and that are

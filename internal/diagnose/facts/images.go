@@ -1,32 +1,32 @@
 package facts
 
 import (
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // pullErrors are the classes of what a runtime says when an image does not come.
 // The more telling rows come first.
 var pullErrors = []struct {
 	id   string
-	expr *regexp.Regexp
+	expr *lazyregexp.Regexp
 	text string
 }{
-	{"ImageArchMismatch", regexp.MustCompile(`(?i)no match(?:ing manifest)? for (?:platform|\S+/\S+)|no matching manifest`), "has no build for the nodes' processor architecture"},
-	{"RegistryUnreachable", regexp.MustCompile(`(?i)no such host|server misbehaving|i/o timeout|connection refused|dial tcp.*timeout|TLS handshake timeout|no route to host|network is unreachable|Temporary failure in name resolution|context deadline exceeded|connection reset|unexpected EOF`), "cannot be fetched: its registry cannot be reached"},
-	{"RegistryCertificate", regexp.MustCompile(`(?i)x509|certificate|http: server gave HTTP response to HTTPS`), "cannot be fetched: the registry's certificate is not trusted"},
-	{"ImagePullRateLimited", regexp.MustCompile(`(?i)toomanyrequests|rate limit|429`), "cannot be fetched: the registry's rate limit is reached"},
-	{"ImagePullUnauthorized", regexp.MustCompile(`(?i)unauthorized|authentication required|authorization failed|403 Forbidden|401|denied: |no basic auth credentials|pull access denied|insufficient_scope`), "cannot be fetched without credentials that the pod does not have, or does not exist"},
-	{"ImageNotFound", regexp.MustCompile(`(?i)not found|manifest unknown|does not exist|name unknown|repository .* not`), "does not exist under that name"},
-	{"ImageNameInvalid", regexp.MustCompile(`(?i)invalid reference format|InvalidImageName|couldn't parse image`), "has a name that is not valid"},
-	{"ImageNeverPulled", regexp.MustCompile(`(?i)ErrImageNeverPull|is not present with pull policy of Never`), "is not on the node, and the pod forbids to fetch it"},
+	{"ImageArchMismatch", lazyregexp.New(`(?i)no match(?:ing manifest)? for (?:platform|\S+/\S+)|no matching manifest`), "has no build for the nodes' processor architecture"},
+	{"RegistryUnreachable", lazyregexp.New(`(?i)no such host|server misbehaving|i/o timeout|connection refused|dial tcp.*timeout|TLS handshake timeout|no route to host|network is unreachable|Temporary failure in name resolution|context deadline exceeded|connection reset|unexpected EOF`), "cannot be fetched: its registry cannot be reached"},
+	{"RegistryCertificate", lazyregexp.New(`(?i)x509|certificate|http: server gave HTTP response to HTTPS`), "cannot be fetched: the registry's certificate is not trusted"},
+	{"ImagePullRateLimited", lazyregexp.New(`(?i)toomanyrequests|rate limit|429`), "cannot be fetched: the registry's rate limit is reached"},
+	{"ImagePullUnauthorized", lazyregexp.New(`(?i)unauthorized|authentication required|authorization failed|403 Forbidden|401|denied: |no basic auth credentials|pull access denied|insufficient_scope`), "cannot be fetched without credentials that the pod does not have, or does not exist"},
+	{"ImageNotFound", lazyregexp.New(`(?i)not found|manifest unknown|does not exist|name unknown|repository .* not`), "does not exist under that name"},
+	{"ImageNameInvalid", lazyregexp.New(`(?i)invalid reference format|InvalidImageName|couldn't parse image`), "has a name that is not valid"},
+	{"ImageNeverPulled", lazyregexp.New(`(?i)ErrImageNeverPull|is not present with pull policy of Never`), "is not on the node, and the pod forbids to fetch it"},
 }
 
-var imageIn = regexp.MustCompile(`image \\?"([^"\\]+)\\?"`)
+var imageIn = lazyregexp.New(`image \\?"([^"\\]+)\\?"`)
 
 // images finds images that do not come.
 func images(m *model.Model, emit func(Fact)) {

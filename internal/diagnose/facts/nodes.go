@@ -2,13 +2,13 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // nodes finds nodes that are not well, and why.
@@ -91,20 +91,20 @@ func nodeCondition(m *model.Model, key model.Key, n *corev1.Node, c corev1.NodeC
 var nodeEvents = []struct {
 	id      string
 	reason  string
-	expr    *regexp.Regexp
+	expr    *lazyregexp.Regexp
 	text    string
 	whenBad bool // counts only while the node is not ready
 }{
-	{"RuntimeDown", "", regexp.MustCompile(`(?i)(?:containerd|crio|docker|cri)\S*\.sock.*(?:no such file|connection refused)|container runtime is down`), "its container runtime does not answer", false},
+	{"RuntimeDown", "", lazyregexp.New(`(?i)(?:containerd|crio|docker|cri)\S*\.sock.*(?:no such file|connection refused)|container runtime is down`), "its container runtime does not answer", false},
 	{"NodeOutOfMemory", "SystemOOM", nil, "the node's memory ran out and the kernel killed processes", false},
-	{"NodeDiskPressure", "EvictionThresholdMet", regexp.MustCompile(`(?i)ephemeral|disk|storage|inodes`), "the node is short of disk space", false},
-	{"NodeMemoryPressure", "EvictionThresholdMet", regexp.MustCompile(`(?i)memory`), "the node is short of memory", false},
+	{"NodeDiskPressure", "EvictionThresholdMet", lazyregexp.New(`(?i)ephemeral|disk|storage|inodes`), "the node is short of disk space", false},
+	{"NodeMemoryPressure", "EvictionThresholdMet", lazyregexp.New(`(?i)memory`), "the node is short of memory", false},
 	{"ImageGCFails", "ImageGCFailed", nil, "the node cannot free disk space from images", true},
 	{"NodeRebooted", "Rebooted", nil, "the node was rebooted", true},
 	{"KernelDeadlock", "KernelDeadlock", nil, "the node's kernel hangs", false},
-	{"KernelDeadlock", "", regexp.MustCompile(`^task \S+ blocked for more than \d+ seconds`), "the node's kernel hangs", false},
-	{"NodeClockSkew", "", regexp.MustCompile(`(?i)clock skew|NTP|time is not synchronized`), "the node's clock is wrong", false},
-	{"ConntrackFull", "", regexp.MustCompile(`nf_conntrack: table full`), "the node's connection table is full: packets are dropped", false},
+	{"KernelDeadlock", "", lazyregexp.New(`^task \S+ blocked for more than \d+ seconds`), "the node's kernel hangs", false},
+	{"NodeClockSkew", "", lazyregexp.New(`(?i)clock skew|NTP|time is not synchronized`), "the node's clock is wrong", false},
+	{"ConntrackFull", "", lazyregexp.New(`nf_conntrack: table full`), "the node's connection table is full: packets are dropped", false},
 }
 
 func nodeEvent(m *model.Model, key model.Key, n *corev1.Node, e *model.Event, emit func(Fact)) {

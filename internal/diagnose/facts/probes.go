@@ -2,7 +2,6 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 type probe struct {
@@ -73,7 +73,7 @@ func (p probe) way() string {
 	return "exec"
 }
 
-var probeFailed = regexp.MustCompile(`^(Liveness|Readiness|Startup) probe (?:failed|errored)(.*)`)
+var probeFailed = lazyregexp.New(`^(Liveness|Readiness|Startup) probe (?:failed|errored)(.*)`)
 
 // failures are a workload's failing probes by kind.
 type failures struct {

@@ -2,13 +2,13 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // route is that requests for a path go to a Service.
@@ -21,7 +21,7 @@ type route struct {
 // routeParts finds paths and upstreams in the route tables of gateways: Spring's,
 // nginx's, Envoy's, Traefik's, HAProxy's. In each entry they stand side by side, in
 // either order.
-var routeParts = regexp.MustCompile(`(?m)` +
+var routeParts = lazyregexp.New(`(?m)` +
 	`(?:Path(?:Prefix)?[=(]\W*|^\s*location\s+(?:[=~^*]+\s*)?|(?:prefix|path):\s*["']?)(/[\w./-]*)` +
 	`|(?:\buri:\s*["']?|proxy_pass\s+|\burl:\s*["']?)(?:lb|https?|grpc)://(?:\$\{[^:}]*:)?([a-zA-Z0-9][\w-]*)` +
 	`|\bcluster:\s*["']?([a-zA-Z0-9][\w-]*)`)

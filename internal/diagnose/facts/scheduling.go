@@ -2,46 +2,46 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // obstacle is a way of the scheduler to say why a node does not do.
 type obstacle struct {
 	id   string
-	expr *regexp.Regexp
+	expr *lazyregexp.Regexp
 	text string
 }
 
 // obstacles are in the order in which they are told; a message names several, one
 // for each group of nodes.
 var obstacles = []obstacle{
-	{"AntiAffinityConflict", regexp.MustCompile(`didn't (?:match pod anti-affinity rules|satisfy existing pods anti-affinity rules)`), "its anti-affinity forbids every node that has one of its own kind already"},
-	{"AffinityUnsatisfied", regexp.MustCompile(`didn't match pod affinity rules`), "it wants to be beside pods that are on no node that fits"},
-	{"TopologySpreadUnsatisfied", regexp.MustCompile(`didn't match pod topology spread constraints`), "its topology spread constraints leave no node"},
-	{"HostPortTaken", regexp.MustCompile(`didn't have free ports`), "the host port that it asks for is taken on every node"},
-	{"NodeSelectorMismatch", regexp.MustCompile(`didn't match (?:Pod's )?node (?:affinity/selector|selector|affinity)`), "no node has the labels that it asks for"},
-	{"VolumeNodeConflict", regexp.MustCompile(`had volume node affinity conflict`), "its volume is tied to nodes or a zone where it cannot run"},
-	{"VolumeUnbound", regexp.MustCompile(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes to bind`), "its PersistentVolumeClaim has no volume"},
-	{"ClaimMissing", regexp.MustCompile(`persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)`), "its PersistentVolumeClaim %s does not exist"},
-	{"InsufficientCPU", regexp.MustCompile(`Insufficient cpu`), "it asks for more CPU than any node has left"},
-	{"InsufficientMemory", regexp.MustCompile(`Insufficient memory`), "it asks for more memory than any node has left"},
-	{"InsufficientResource", regexp.MustCompile(`Insufficient (ephemeral-storage|hugepages-\S+|[\w.-]+/[\w.-]+)`), "it asks for more %s than any node has left"},
-	{"TooManyPods", regexp.MustCompile(`Too many pods`), "the nodes have all the pods that they may have"},
-	{"TaintNotTolerated", regexp.MustCompile(`had untolerated taints? (\{[^}]*\})|had taint (\{[^}]*\}), that the pod didn't tolerate|had untolerated taint\(s\)`), "it does not tolerate the taint of the nodes that would do"},
-	{"OnlyCordonedNodesFit", regexp.MustCompile(`were? unschedulable`), "the node that would do is cordoned"},
+	{"AntiAffinityConflict", lazyregexp.New(`didn't (?:match pod anti-affinity rules|satisfy existing pods anti-affinity rules)`), "its anti-affinity forbids every node that has one of its own kind already"},
+	{"AffinityUnsatisfied", lazyregexp.New(`didn't match pod affinity rules`), "it wants to be beside pods that are on no node that fits"},
+	{"TopologySpreadUnsatisfied", lazyregexp.New(`didn't match pod topology spread constraints`), "its topology spread constraints leave no node"},
+	{"HostPortTaken", lazyregexp.New(`didn't have free ports`), "the host port that it asks for is taken on every node"},
+	{"NodeSelectorMismatch", lazyregexp.New(`didn't match (?:Pod's )?node (?:affinity/selector|selector|affinity)`), "no node has the labels that it asks for"},
+	{"VolumeNodeConflict", lazyregexp.New(`had volume node affinity conflict`), "its volume is tied to nodes or a zone where it cannot run"},
+	{"VolumeUnbound", lazyregexp.New(`unbound immediate PersistentVolumeClaims|didn't find available persistent volumes to bind`), "its PersistentVolumeClaim has no volume"},
+	{"ClaimMissing", lazyregexp.New(`persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)`), "its PersistentVolumeClaim %s does not exist"},
+	{"InsufficientCPU", lazyregexp.New(`Insufficient cpu`), "it asks for more CPU than any node has left"},
+	{"InsufficientMemory", lazyregexp.New(`Insufficient memory`), "it asks for more memory than any node has left"},
+	{"InsufficientResource", lazyregexp.New(`Insufficient (ephemeral-storage|hugepages-\S+|[\w.-]+/[\w.-]+)`), "it asks for more %s than any node has left"},
+	{"TooManyPods", lazyregexp.New(`Too many pods`), "the nodes have all the pods that they may have"},
+	{"TaintNotTolerated", lazyregexp.New(`had untolerated taints? (\{[^}]*\})|had taint (\{[^}]*\}), that the pod didn't tolerate|had untolerated taint\(s\)`), "it does not tolerate the taint of the nodes that would do"},
+	{"OnlyCordonedNodesFit", lazyregexp.New(`were? unschedulable`), "the node that would do is cordoned"},
 }
 
 // builtinTaints are those that Kubernetes itself puts on nodes.
-var builtinTaints = regexp.MustCompile(`node-role\.kubernetes\.io/|node\.kubernetes\.io/`)
+var builtinTaints = lazyregexp.New(`node-role\.kubernetes\.io/|node\.kubernetes\.io/`)
 
 // part is "N node(s) reason" of the scheduler's message.
-var part = regexp.MustCompile(`(\d+) (?:node\(s\) )?([^,.]+(?:\{[^}]*\})?[^,.]*)`)
+var part = lazyregexp.New(`(\d+) (?:node\(s\) )?([^,.]+(?:\{[^}]*\})?[^,.]*)`)
 
 // scheduling finds why pods are on no node.
 func scheduling(m *model.Model, emit func(Fact)) {
@@ -171,7 +171,7 @@ func selector(m *model.Model, spec *corev1.PodSpec, shown bool, f *Fact) {
 
 // taint tells taints that people set from those that say that a node is ill.
 func taint(m *model.Model, message, found string, spec *corev1.PodSpec, f *Fact) bool {
-	all := regexp.MustCompile(`taints? (\{[^}]*\})`).FindAllStringSubmatch(message, -1)
+	all := lazyregexp.New(`taints? (\{[^}]*\})`).FindAllStringSubmatch(message, -1)
 	var people []string
 	for _, t := range all {
 		if !builtinTaints.MatchString(t[1]) {

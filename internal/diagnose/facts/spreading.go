@@ -2,7 +2,6 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // spreading finds what makes one node after the other fail: workloads that were on
@@ -202,7 +202,7 @@ func flood(m *model.Model, emit func(Fact)) {
 	}
 }
 
-var accountOf = regexp.MustCompile(`^system:serviceaccount:([^:]+):(.+)$`)
+var accountOf = lazyregexp.New(`^system:serviceaccount:([^:]+):(.+)$`)
 
 // accountUser is the workload that runs as a ServiceAccount.
 func accountUser(m *model.Model, user string) *model.Workload {

@@ -2,7 +2,6 @@ package facts
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // storage finds claims without a volume and why none fits, and volumes that
@@ -181,14 +181,14 @@ func modes(has, asked []corev1.PersistentVolumeAccessMode) bool {
 
 var mountErrors = []struct {
 	id   string
-	expr *regexp.Regexp
+	expr *lazyregexp.Regexp
 	text string
 }{
-	{"VolumeAttachedElsewhere", regexp.MustCompile(`Multi-Attach error`), "its volume is still attached to another node"},
-	{"VolumeAttachFails", regexp.MustCompile(`AttachVolume\.Attach failed|timed out waiting for external-attacher`), "its volume cannot be attached to the node"},
-	{"MountPathMissing", regexp.MustCompile(`hostPath type check failed|path ".*" does not exist|No such file or directory`), "the path or export that it mounts does not exist"},
-	{"MountDenied", regexp.MustCompile(`(?i)permission denied|access denied by server`), "its volume may not be mounted: permission denied"},
-	{"VolumeMountFails", regexp.MustCompile(`MountVolume\.\w+ failed|Unable to attach or mount volumes`), "its volume cannot be mounted"},
+	{"VolumeAttachedElsewhere", lazyregexp.New(`Multi-Attach error`), "its volume is still attached to another node"},
+	{"VolumeAttachFails", lazyregexp.New(`AttachVolume\.Attach failed|timed out waiting for external-attacher`), "its volume cannot be attached to the node"},
+	{"MountPathMissing", lazyregexp.New(`hostPath type check failed|path ".*" does not exist|No such file or directory`), "the path or export that it mounts does not exist"},
+	{"MountDenied", lazyregexp.New(`(?i)permission denied|access denied by server`), "its volume may not be mounted: permission denied"},
+	{"VolumeMountFails", lazyregexp.New(`MountVolume\.\w+ failed|Unable to attach or mount volumes`), "its volume cannot be mounted"},
 }
 
 func mounts(m *model.Model, k model.Key, emit func(Fact)) {

@@ -3,7 +3,6 @@ package facts
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // workloads finds workloads that are set not to run, rollouts that do not go on,
@@ -294,7 +294,7 @@ func finalizer(m *model.Model, o *model.Object, emit func(Fact)) {
 		Evidence: []Evidence{evidence("state", "deletionTimestamp is set, finalizers are left", at.Time)}})
 }
 
-var preemptedBy = regexp.MustCompile(`[Pp]reempted by (?:a )?(?:pod )?(?:([\w.-]+)/)?([\w.-]+)`)
+var preemptedBy = lazyregexp.New(`[Pp]reempted by (?:a )?(?:pod )?(?:([\w.-]+)/)?([\w.-]+)`)
 
 // preemptor names the workload whose pods took others' place.
 func preemptor(m *model.Model, w *model.Workload, p *model.Pod, e *model.Event, emit func(Fact)) {
@@ -324,4 +324,4 @@ func preemptor(m *model.Model, w *model.Workload, p *model.Pod, e *model.Event, 
 
 // tooLittle is what runtimes say when a pod's memory limit is below what the start
 // of a container takes.
-var tooLittle = regexp.MustCompile(`(?i)OOM-killed|memory limit too low|oom_kill|container init was OOM`)
+var tooLittle = lazyregexp.New(`(?i)OOM-killed|memory limit too low|oom_kill|container init was OOM`)

@@ -1,9 +1,10 @@
 package logline
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // Address is a host that a line or a setting names, with its port if it has one.
@@ -24,11 +25,11 @@ func (a Address) String() string {
 
 var (
 	// urlLike is scheme://[user@]host[:port][/path]; jdbc:mysql://… too.
-	urlLike = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*)://(?:[^\s/@"']*@)?([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)(?::(\d{1,5}))?(/[^\s"'<>|?,;)]*)?`)
+	urlLike = lazyregexp.New(`([a-zA-Z][a-zA-Z0-9+.-]*)://(?:[^\s/@"']*@)?([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)(?::(\d{1,5}))?(/[^\s"'<>|?,;)]*)?`)
 	// hostPort is host:port, not a time of day and not a file's line.
-	hostPort = regexp.MustCompile(`(?:^|[\s"'=(\[/@,])([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)[:/](\d{2,5})(?:$|[\s"')\],;:/.])`)
-	numeric  = regexp.MustCompile(`^\d+(\.\d+)?$`)
-	sourceAt = regexp.MustCompile(`\.(go|js|ts|py|java|rb|cs|php|c|cc|cpp|rs|kt|scala)$`)
+	hostPort = lazyregexp.New(`(?:^|[\s"'=(\[/@,])([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)[:/](\d{2,5})(?:$|[\s"')\],;:/.])`)
+	numeric  = lazyregexp.New(`^\d+(\.\d+)?$`)
+	sourceAt = lazyregexp.New(`\.(go|js|ts|py|java|rb|cs|php|c|cc|cpp|rs|kt|scala)$`)
 )
 
 // Addresses are the hosts that a text names, in its order, each once.

@@ -1,6 +1,6 @@
 package logline
 
-import "regexp"
+import "github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 
 // ID names what a line tells.
 type ID string
@@ -52,13 +52,13 @@ const (
 type Pattern struct {
 	ID    ID
 	Words []string
-	Expr  *regexp.Regexp
+	Expr  *lazyregexp.Regexp
 }
 
 func row(id ID, expr string, words ...string) Pattern {
 	p := Pattern{ID: id, Words: words}
 	if expr != "" {
-		p.Expr = regexp.MustCompile(`(?i)` + expr)
+		p.Expr = lazyregexp.New(`(?i)` + expr)
 	}
 	return p
 }

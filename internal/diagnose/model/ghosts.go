@@ -1,7 +1,6 @@
 package model
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // fresh is how old an event may be for its object to be taken as still there.
@@ -31,7 +31,7 @@ func (m *Model) ghostPods() []*Object {
 	return out
 }
 
-var pulls = regexp.MustCompile(`(?i)\bpull|image`)
+var pulls = lazyregexp.New(`(?i)\bpull|image`)
 
 // ghost is a pod as its last events show it; nil if they show no trouble.
 func ghost(m *Model, k Key) *corev1.Pod {

@@ -2,13 +2,13 @@ package model
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // Log is what the logs of an object tell.
@@ -106,7 +106,7 @@ func (l *Log) add(hit logline.Hit, p *record.Log, line string, at int) {
 	}
 }
 
-var stamp = regexp.MustCompile(`^\D{0,12}(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))`)
+var stamp = lazyregexp.New(`^\D{0,12}(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))`)
 
 // lineTime is the time at a line's start, where it has one with its zone.
 func lineTime(line string) time.Time {

@@ -1,12 +1,12 @@
 package model
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // Exit is the end of a container's process, as observed on its node.
@@ -85,9 +85,9 @@ func newAlert(r record.Record, key Key, p *record.Alert) Alert {
 	return a
 }
 
-var percentOf = regexp.MustCompile(`([+-]?\d+(?:\.\d+)?) ?%`)
+var percentOf = lazyregexp.New(`([+-]?\d+(?:\.\d+)?) ?%`)
 
-var valueOf = regexp.MustCompile(`(?i)(?:current(?:ly)?|value|now)\W{0,3}(?:is )?(\d+(?:\.\d+)?)`)
+var valueOf = lazyregexp.New(`(?i)(?:current(?:ly)?|value|now)\W{0,3}(?:is )?(\d+(?:\.\d+)?)`)
 
 // percent is the greatest change in percent that a text tells of.
 func percent(text string) float64 {

@@ -1,11 +1,12 @@
 package model
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // Pod is a pod with what surrounds it.
@@ -149,8 +150,8 @@ func (w *Workload) Labels() map[string]string {
 // Namespace is the workload's.
 func (w *Workload) Namespace() string { return w.Key.Namespace }
 
-var generated = regexp.MustCompile(`^(.+)-[a-z0-9]{5}$`)
-var hashed = regexp.MustCompile(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}$`)
+var generated = lazyregexp.New(`^(.+)-[a-z0-9]{5}$`)
+var hashed = lazyregexp.New(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}$`)
 
 // stem is a name without the parts that controllers add to it.
 func stem(pod string) string {

@@ -2,18 +2,18 @@ package dump
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
 // stamp is a time with its zone.
-var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)`)
+var stamp = lazyregexp.New(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)`)
 
 // lineTime is the first time with a zone in the first part of a log's line.
 func lineTime(l string) (time.Time, bool) {

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 func lines(text string) []string {
@@ -143,7 +144,7 @@ func (f *find) addLog(l logFind) {
 }
 
 // cri is the form in which a container runtime keeps logs on a node.
-var cri = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\S+) (?:stdout|stderr) ([FP]) `)
+var cri = lazyregexp.New(`^(\d{4}-\d\d-\d\dT\S+) (?:stdout|stderr) ([FP]) `)
 
 // criLines drops the stream from lines of a runtime's file and joins parts.
 func criLines(in []string) []string {
@@ -168,7 +169,7 @@ func criLines(in []string) []string {
 	return out
 }
 
-var logStart = regexp.MustCompile(`^[\[{("]*(?:\d{4}[-/]\d\d[-/]\d\d|[IWEF]\d{4} \d\d:|\w{3} +\d+ \d\d:\d\d:\d\d|\d\d:\d\d:\d\d|\[ *\d+\.\d+\]|time=|level=|ts=|(?i:trace|debug|info|warn|warning|error|fatal|panic)\b)|"(?:level|severity|time|timestamp|msg|message)":|^\d+\.\d+\.\d+\.\d+ - `)
+var logStart = lazyregexp.New(`^[\[{("]*(?:\d{4}[-/]\d\d[-/]\d\d|[IWEF]\d{4} \d\d:|\w{3} +\d+ \d\d:\d\d:\d\d|\d\d:\d\d:\d\d|\[ *\d+\.\d+\]|time=|level=|ts=|(?i:trace|debug|info|warn|warning|error|fatal|panic)\b)|"(?:level|severity|time|timestamp|msg|message)":|^\d+\.\d+\.\d+\.\d+ - `)
 
 // looksLikeLog wants times or levels in a good part of the lines.
 func looksLikeLog(in []string) bool {
@@ -186,9 +187,9 @@ func looksLikeLog(in []string) bool {
 }
 
 var (
-	journal = regexp.MustCompile(`(?m)^\w{3} +\d+ \d\d:\d\d:\d\d \S+ (kubelet|containerd|crio|dockerd|systemd|kernel|etcd|k3s)(?:\[\d+\])?: `)
-	unit    = regexp.MustCompile(`(?m)^[●×○] (\S+)\.service`)
-	dmesg   = regexp.MustCompile(`(?m)^\[ *\d+\.\d+\] `)
+	journal = lazyregexp.New(`(?m)^\w{3} +\d+ \d\d:\d\d:\d\d \S+ (kubelet|containerd|crio|dockerd|systemd|kernel|etcd|k3s)(?:\[\d+\])?: `)
+	unit    = lazyregexp.New(`(?m)^[●×○] (\S+)\.service`)
+	dmesg   = lazyregexp.New(`(?m)^\[ *\d+\.\d+\] `)
 )
 
 // componentOf names the part of a node that a text is from.

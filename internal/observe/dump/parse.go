@@ -3,10 +3,10 @@ package dump
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/describe"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/table"
@@ -105,7 +105,7 @@ func (r reader) terminal(f *find, text string) {
 }
 
 // dateLine is the output of date, in its usual forms.
-var dateLine = regexp.MustCompile(`^(?:\w{3},? +\w{3} +\d+ +\d\d:\d\d:\d\d(?: [AP]M)? \w+ \d{4}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)$`)
+var dateLine = lazyregexp.New(`^(?:\w{3},? +\w{3} +\d+ +\d\d:\d\d:\d\d(?: [AP]M)? \w+ \d{4}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)$`)
 
 // output reads what one command printed.
 func (r reader) output(f *find, c command, out string, line int) {
@@ -308,8 +308,8 @@ func (r reader) describe(f *find, p *print, text string, line int) bool {
 }
 
 var (
-	notFound    = regexp.MustCompile(`^(?:Error: )?Error from server \(NotFound\): ([a-z0-9.-]+) "([^"]+)" not found`)
-	noResources = regexp.MustCompile(`^No resources found(?: in (\S+) namespace)?\.?$`)
+	notFound    = lazyregexp.New(`^(?:Error: )?Error from server \(NotFound\): ([a-z0-9.-]+) "([^"]+)" not found`)
+	noResources = lazyregexp.New(`^No resources found(?: in (\S+) namespace)?\.?$`)
 )
 
 // sentences reads kubectl's answers: not found, no resources. Other rows are

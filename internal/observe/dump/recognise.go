@@ -2,9 +2,9 @@ package dump
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/describe"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/table"
 )
@@ -43,9 +43,9 @@ func recognise(data []byte) Form {
 }
 
 var (
-	startMarker = regexp.MustCompile(`(?m)^==== START logs for container (\S+) of pod (\S+?)/(\S+) ====`)
-	yamlKey     = regexp.MustCompile(`(?m)^(?:- )?(?:apiVersion|kind): \S`)
-	yamlOther   = regexp.MustCompile(`(?m)^(?:- |  )?(?:kind|metadata|items|apiVersion):`)
+	startMarker = lazyregexp.New(`(?m)^==== START logs for container (\S+) of pod (\S+?)/(\S+) ====`)
+	yamlKey     = lazyregexp.New(`(?m)^(?:- )?(?:apiVersion|kind): \S`)
+	yamlOther   = lazyregexp.New(`(?m)^(?:- |  )?(?:kind|metadata|items|apiVersion):`)
 )
 
 // isYAML wants a document that starts with an object: after comments and
@@ -87,7 +87,7 @@ func answered(line string) bool {
 }
 
 // klog is how kubectl and the servers start a line of log: E1124 10:02:03.
-var klog = regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s`)
+var klog = lazyregexp.New(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s`)
 
 // noise are lines that kubectl writes beside its output.
 func noise(line string) bool {

@@ -1,19 +1,20 @@
 package dump
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // prompt is a line of a terminal log at which a command of kubectl was typed:
 // what stands before the command is the prompt.
-var prompt = regexp.MustCompile(`^(\S*[\w.~/@:)\]-]*[$#>%❯➜]|\[[^\]]*\]\s?[$#>]|\(\S+\)\s\S*[$#>]|[^\s@]+@\S+?:?\s?\S*\s?[$#>%]|PS [^>]*>|➜\s+\S+|\+|={2,}|-{3,}|>{2,}|#{1,6})\s*(?:sudo\s+)?((?:kubectl|k|oc|kubecolor|k3s kubectl|microk8s kubectl|minikube kubectl)\s+(?:-\S+\s+\S+\s+)*(?:get|describe|logs?|top|events|cluster-info|version|config|apply|delete|rollout|scale|exec|api-resources|auth|explain|edit|patch|create|cordon|drain|uncordon|label|annotate)\b.*)$`)
+var prompt = lazyregexp.New(`^(\S*[\w.~/@:)\]-]*[$#>%❯➜]|\[[^\]]*\]\s?[$#>]|\(\S+\)\s\S*[$#>]|[^\s@]+@\S+?:?\s?\S*\s?[$#>%]|PS [^>]*>|➜\s+\S+|\+|={2,}|-{3,}|>{2,}|#{1,6})\s*(?:sudo\s+)?((?:kubectl|k|oc|kubecolor|k3s kubectl|microk8s kubectl|minikube kubectl)\s+(?:-\S+\s+\S+\s+)*(?:get|describe|logs?|top|events|cluster-info|version|config|apply|delete|rollout|scale|exec|api-resources|auth|explain|edit|patch|create|cordon|drain|uncordon|label|annotate)\b.*)$`)
 
 // bareCommand is a command of kubectl without a prompt.
-var bareCommand = regexp.MustCompile(`^(?:sudo\s+)?(?:kubectl|oc|k3s kubectl|microk8s kubectl)\s+(?:-\S+\s+\S+\s+)*(?:get|describe|logs?|top|events|cluster-info|version|config|rollout|api-resources)\b`)
+var bareCommand = lazyregexp.New(`^(?:sudo\s+)?(?:kubectl|oc|k3s kubectl|microk8s kubectl)\s+(?:-\S+\s+\S+\s+)*(?:get|describe|logs?|top|events|cluster-info|version|config|rollout|api-resources)\b`)
 
 // shortCommand is the usual alias, which needs a whole command behind it.
-var shortCommand = regexp.MustCompile(`^k\s+(?:get|describe|logs?|top)\s+\S+`)
+var shortCommand = lazyregexp.New(`^k\s+(?:get|describe|logs?|top)\s+\S+`)
 
 func isCommandLine(line string) bool {
 	return len(line) < 2000 && (bareCommand.MatchString(line) || shortCommand.MatchString(line) || promptOf(line) != "")

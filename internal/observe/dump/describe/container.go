@@ -1,11 +1,11 @@
 package describe
 
 import (
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
@@ -120,10 +120,10 @@ func quantities(n *node) corev1.ResourceList {
 }
 
 var (
-	fromKey   = regexp.MustCompile(`^<set to the key '(.*?)' (?:in|of) (secret|config map) '(.*?)'>\s*(?:Optional: (true|false))?`)
-	fromField = regexp.MustCompile(`^(.*?)\s?\((v1:[A-Za-z.\[\]'/_-]+)\)$`)
-	fromLimit = regexp.MustCompile(`^(.*?)\s?\(((?:limits|requests)\.[a-z-]+)\)$`)
-	fromAll   = regexp.MustCompile(`^(\S+)\s+(ConfigMap|Secret)(?: with prefix '(.*)')?\s+Optional: (true|false)`)
+	fromKey   = lazyregexp.New(`^<set to the key '(.*?)' (?:in|of) (secret|config map) '(.*?)'>\s*(?:Optional: (true|false))?`)
+	fromField = lazyregexp.New(`^(.*?)\s?\((v1:[A-Za-z.\[\]'/_-]+)\)$`)
+	fromLimit = lazyregexp.New(`^(.*?)\s?\(((?:limits|requests)\.[a-z-]+)\)$`)
+	fromAll   = lazyregexp.New(`^(\S+)\s+(ConfigMap|Secret)(?: with prefix '(.*)')?\s+Optional: (true|false)`)
 )
 
 func env(n *node) []corev1.EnvVar {
@@ -185,7 +185,7 @@ func envFrom(n *node) []corev1.EnvFromSource {
 	return out
 }
 
-var mountForm = regexp.MustCompile(`^(\S.*) from (\S+) \((ro|rw)(?:,path="(.*)")?\)$`)
+var mountForm = lazyregexp.New(`^(\S.*) from (\S+) \((ro|rw)(?:,path="(.*)")?\)$`)
 
 func mounts(n *node) []corev1.VolumeMount {
 	var out []corev1.VolumeMount

@@ -1,16 +1,16 @@
 package describe
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
 // fieldPath is what kubectl writes before a message that is about a part of the
 // object (since 1.34).
-var fieldPath = regexp.MustCompile(`^((?:spec|status|metadata)\.[A-Za-z]+(?:\{[^}]*\})?): `)
+var fieldPath = lazyregexp.New(`^((?:spec|status|metadata)\.[A-Za-z]+(?:\{[^}]*\})?): `)
 
 func parseEvents(lines []string, about record.Ref) []view.Event {
 	if len(lines) < 3 || !strings.HasPrefix(strings.TrimSpace(lines[0]), "Type") {

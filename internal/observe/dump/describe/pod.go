@@ -1,12 +1,12 @@
 package describe
 
 import (
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
@@ -45,7 +45,7 @@ func pod(n *node, p *corev1.Pod, v *view.View) {
 	p.Status.QOSClass = corev1.PodQOSClass(view.Value(n.get("QoS Class")))
 }
 
-var lasts = regexp.MustCompile(`^Terminating \(lasts (\S+)\)`)
+var lasts = lazyregexp.New(`^Terminating \(lasts (\S+)\)`)
 
 func podPhase(n *node, p *corev1.Pod, v *view.View) {
 	status := n.get("Status")
@@ -89,7 +89,7 @@ func podTemplate(n *node, t *corev1.PodTemplateSpec) {
 	podSpec(n, &t.Spec)
 }
 
-var tolerationForm = regexp.MustCompile(`^([^=:\s]*)(?:=([^:\s]*))?(?::(\w+))?(?: ?op=(\w+))?(?: for (\d+)s)?$`)
+var tolerationForm = lazyregexp.New(`^([^=:\s]*)(?:=([^:\s]*))?(?::(\w+))?(?: ?op=(\w+))?(?: for (\d+)s)?$`)
 
 // toleration reads key=value:Effect op=Exists for 300s.
 func toleration(s string) (corev1.Toleration, bool) {
@@ -112,7 +112,7 @@ func toleration(s string) (corev1.Toleration, bool) {
 	return t, true
 }
 
-var spreadForm = regexp.MustCompile(`^(\S+):(\w+) when max skew (\d+) is exceeded(?: for selector (.*))?$`)
+var spreadForm = lazyregexp.New(`^(\S+):(\w+) when max skew (\d+) is exceeded(?: for selector (.*))?$`)
 
 func spread(s string) (corev1.TopologySpreadConstraint, bool) {
 	m := spreadForm.FindStringSubmatch(strings.TrimSpace(s))

@@ -2,15 +2,15 @@ package describe
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
-var probeForm = regexp.MustCompile(`^(\S+)\s+(.*?)\s*delay=(\d+)s timeout=(\d+)s period=(\d+)s (?:#success|successThreshold)=(\d+) (?:#failure|failureThreshold)=(\d+)`)
+var probeForm = lazyregexp.New(`^(\S+)\s+(.*?)\s*delay=(\d+)s timeout=(\d+)s period=(\d+)s (?:#success|successThreshold)=(\d+) (?:#failure|failureThreshold)=(\d+)`)
 
 func probe(s string) *corev1.Probe {
 	m := probeForm.FindStringSubmatch(s)

@@ -1,7 +1,6 @@
 package describe
 
 import (
-	"regexp"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -9,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
@@ -32,7 +32,7 @@ func desired(m map[string]int32) *int32 {
 	return nil
 }
 
-var rolling = regexp.MustCompile(`^(\S+) max unavailable, (\S+) max surge`)
+var rolling = lazyregexp.New(`^(\S+) max unavailable, (\S+) max surge`)
 
 func deployment(n *node, d *appsv1.Deployment) {
 	c := counts(n.get("Replicas"))

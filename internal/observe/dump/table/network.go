@@ -2,7 +2,6 @@ package table
 
 import (
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
@@ -47,7 +47,7 @@ func isIP(s string) bool {
 }
 
 // more is what follows the first three addresses.
-var more = regexp.MustCompile(` \+ \d+ more\.\.\.$`)
+var more = lazyregexp.New(` \+ \d+ more\.\.\.$`)
 
 func endpoints(r view.Row, e *corev1.Endpoints) {
 	s := more.ReplaceAllString(r.Get("ENDPOINTS"), "")

@@ -1,17 +1,17 @@
 package table
 
 import (
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
 
 // restarted is "5" or "5 (3m ago)".
-var restarted = regexp.MustCompile(`^(\d+)(?: \((\S+) ago\))?`)
+var restarted = lazyregexp.New(`^(\d+)(?: \((\S+) ago\))?`)
 
 // pod reads a row of pods. READY, STATUS and RESTARTS are sums over the pod's
 // containers, whose names the table does not have: the statuses have none.

@@ -1,10 +1,11 @@
 package view
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // Age is a span as kubectl prints it: 93s, 5m30s, 3h20m, 32d, 2y34d. Unit is how
@@ -92,7 +93,7 @@ func (a Age) At(now time.Time) time.Time {
 }
 
 // repeated is the age of a repeated event: 5m (x3 over 10m).
-var repeated = regexp.MustCompile(`^(\S+) \(x(\d+)(?: over (\S+))?\)$`)
+var repeated = lazyregexp.New(`^(\S+) \(x(\d+)(?: over (\S+))?\)$`)
 
 // Interval is the age of an event as describe and get events print it.
 type Interval struct {
