@@ -18,6 +18,6 @@ if selected=$(echo "$packages" | grep "$clusters"); then
 	case " $* " in *" -short "*) ;; *) go run ./test/conformance build >/dev/null || failed=1 ;; esac
 	# -count=1: they depend on the machine and on bin, which the cache does not see.
 	# shellcheck disable=SC2086
-	go test -vet=off -count=1 -p 1 -timeout 25m "$@" $selected || failed=1
+	go test -vet=off -count=1 -p 1 -timeout 40m "$@" $selected || failed=1
 fi
 exit $failed

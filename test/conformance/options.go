@@ -22,6 +22,7 @@ type options struct {
 	focus      string
 	output     string
 	procs      int
+	attempts   int
 	timeout    time.Duration
 	reportDir  string
 	markdown   string
@@ -51,6 +52,7 @@ func runOptions(args []string) (options, error) {
 	fs.StringVar(&o.focus, "focus", "fast", `"fast" (about ten minutes), "all", or a regular expression of specs' names`)
 	fs.StringVar(&o.output, "o", "table", "what to print: table or json")
 	fs.IntVar(&o.procs, "procs", 2*runtime.NumCPU(), "how many specs run at once, except for serial ones")
+	fs.IntVar(&o.attempts, "attempts", 1, "how often a spec may be tried until it passes; those that needed more than one are named")
 	fs.DurationVar(&o.timeout, "timeout", 0, "end after this long (default: 20m for fast, else 4h)")
 	fs.StringVar(&o.reportDir, "report-dir", "conformance-report", "directory for ginkgo's and junit's reports, logs and results.json")
 	fs.StringVar(&o.markdown, "markdown", "", "file to write the results to as a page for the documentation")

@@ -47,8 +47,8 @@ var notHere = []string{
 // phases are how a focus is run: first what may run at once, then the rest one
 // by one.
 func phases(o options) []suite.Phase {
-	parallel := suite.Phase{Name: "parallel", LabelFilter: "Conformance && !Serial && !Disruptive", Procs: o.procs, Timeout: o.timeout}
-	serial := suite.Phase{Name: "serial", LabelFilter: "Conformance && (Serial || Disruptive)", Procs: 1, Timeout: o.timeout}
+	parallel := suite.Phase{Name: "parallel", LabelFilter: "Conformance && !Serial && !Disruptive", Procs: o.procs, Attempts: o.attempts, Timeout: o.timeout}
+	serial := suite.Phase{Name: "serial", LabelFilter: "Conformance && (Serial || Disruptive)", Procs: 1, Attempts: o.attempts, Timeout: o.timeout}
 	switch o.focus {
 	case focusFast:
 		parallel.LabelFilter += " && !Slow"

@@ -36,6 +36,11 @@ func (s Summary) Table(w io.Writer) error {
 			}
 		}
 	}
+	for _, spec := range s.with(Passed) {
+		if spec.Attempts > 1 {
+			fmt.Fprintf(w, "\npassed at attempt %d: %s\n", spec.Attempts, spec.Name)
+		}
+	}
 	return nil
 }
 

@@ -25,13 +25,15 @@ const (
 
 // Spec is one conformance spec and what became of it.
 type Spec struct {
-	Name    string        `json:"name"`
-	SIG     string        `json:"sig"`
-	Serial  bool          `json:"serial,omitempty"`
-	Outcome Outcome       `json:"outcome"`
-	Reason  string        `json:"reason,omitempty"`
-	Seconds float64       `json:"seconds"`
-	RunTime time.Duration `json:"-"`
+	Name    string  `json:"name"`
+	SIG     string  `json:"sig"`
+	Serial  bool    `json:"serial,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	Reason  string  `json:"reason,omitempty"`
+	Seconds float64 `json:"seconds"`
+	// Attempts is how often it was tried, if more than once.
+	Attempts int           `json:"attempts,omitempty"`
+	RunTime  time.Duration `json:"-"`
 }
 
 // Summary is the outcome of a whole run.
@@ -62,6 +64,7 @@ type ginkgoSpec struct {
 	LeafNodeLabels           []string
 	State                    string
 	RunTime                  time.Duration
+	NumAttempts              int
 	Failure                  struct{ Message string }
 }
 
@@ -132,7 +135,7 @@ func parse(b []byte, notChosen NotChosen) ([]Spec, error) {
 			outcome, reason := g.outcome(cmp.Or(notChosen(g.name(), g.labels()), timeOver))
 			specs = append(specs, Spec{
 				Name: g.name(), SIG: sigOf(g.name()), Serial: g.has("Serial"), Outcome: outcome, Reason: reason,
-				RunTime: g.RunTime, Seconds: g.RunTime.Seconds(),
+				RunTime: g.RunTime, Seconds: g.RunTime.Seconds(), Attempts: retried(g.NumAttempts),
 			})
 		}
 	}
@@ -140,6 +143,14 @@ func parse(b []byte, notChosen NotChosen) ([]Spec, error) {
 		return nil, errors.New("it has no conformance spec")
 	}
 	return specs, nil
+}
+
+// retried leaves out what goes without saying.
+func retried(attempts int) int {
+	if attempts < 2 {
+		return 0
+	}
+	return attempts
 }
 
 func (s ginkgoSpec) outcome(notRunReason string) (Outcome, string) {

@@ -22,6 +22,9 @@ type Phase struct {
 	Skip        []string
 	// Procs is how many specs run at once.
 	Procs int
+	// Attempts is how often a spec may be tried until it passes; less than two is
+	// once.
+	Attempts int
 	// Timeout bounds the phase; what has not run by then counts as not run.
 	Timeout time.Duration
 }
@@ -59,6 +62,9 @@ func (phase Phase) arguments(p Programs, kubeconfig, report, dir string) []strin
 	args := []string{
 		"--no-color", "--succinct", "--silence-skips", "--timeout", phase.Timeout.String(), "--procs", strconv.Itoa(max(1, phase.Procs)),
 		"--label-filter", phase.LabelFilter, "--json-report", report, "--junit-report", phase.Name + ".xml", "--output-dir", dir,
+	}
+	if phase.Attempts > 1 {
+		args = append(args, "--flake-attempts", strconv.Itoa(phase.Attempts))
 	}
 	for _, f := range phase.Focus {
 		args = append(args, "--focus", f)
