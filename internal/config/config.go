@@ -254,6 +254,17 @@ func (c *Config) KubeconfigMode() os.FileMode {
 // LogFile is what a daemon that `bulkhead up` started in the background writes.
 func (c *Config) LogFile() string { return filepath.Join(c.DataDir, "log", "bulkheadd.log") }
 
+// PodLogsDir is where the kubelet keeps the pods' logs: where everybody looks for
+// them, but for a cluster that is not the machine's usual one. A kubelet removes
+// logs of pods that it does not know, so two on one machine need folders of their
+// own.
+func (c *Config) PodLogsDir() string {
+	if c.DataDir == Default().DataDir {
+		return "/var/log/pods"
+	}
+	return filepath.Join(c.DataDir, "log", "pods")
+}
+
 // JournalDir is where the journal is.
 func (c *Config) JournalDir() string { return filepath.Join(c.DataDir, "journal") }
 

@@ -115,7 +115,7 @@ func (d *Daemon) observeNode(ctx context.Context, g *diagnosis) {
 	err := node.Run(ctx, node.Options{
 		NodeName: d.config.NodeName, Append: g.intake.Append, Owners: g.watcher.OwnersOf,
 		CgroupRoot: d.config.CgroupRoot(), RuntimeEndpoint: d.runtime.Endpoint(),
-		KubeletRoot: filepath.Join(d.config.DataDir, "kubelet"), PodLogs: filepath.Join(d.config.DataDir, "log", "pods"),
+		KubeletRoot: filepath.Join(d.config.DataDir, "kubelet"), PodLogs: d.config.PodLogsDir(),
 		Gatherers: []prometheus.Gatherer{legacyregistry.DefaultGatherer},
 	})
 	if err != nil {

@@ -74,11 +74,7 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 	k.VolumePluginDir = o.path("kubelet", "volumeplugins")
 	// The API server's client certificate renews itself on disk; so does ours.
 	k.RotateCertificates = false
-	if c.DataDir != "/var/lib/bulkhead" {
-		// A kubelet removes logs of pods that it does not know: two on one
-		// machine need folders of their own.
-		k.PodLogsDir = o.path("log", "pods")
-	}
+	k.PodLogsDir = c.PodLogsDir()
 
 	if err := parseFlagSet("kubelet-arg", set, c.KubeletArgs); err != nil {
 		return nil, err
