@@ -203,6 +203,9 @@ func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string,
 		f.ID = "NameNotResolved"
 		hosts = []logline.Address{{Host: strings.ToLower(hit.Target)}}
 	}
+	if hit.ID == logline.Unavailable && hit.Target != "" {
+		hosts = append(hosts, logline.Address{Host: strings.ToLower(hit.Target)})
+	}
 	for _, a := range hosts {
 		e := m.Resolve(w.Key.Namespace, a.Host)
 		switch {

@@ -12,6 +12,7 @@ func TestClassify(t *testing.T) {
 		target string
 		addrs  []string
 	}{
+		{`WARN 1 --- [oundedElastic-1] o.s.c.l.core.RoundRobinLoadBalancer      : No servers available for service: stock`, Unavailable, "stock", nil},
 		{`dial tcp 10.0.0.1:6379: connect: connection refused`, ConnectionRefused, "", []string{"10.0.0.1:6379"}},
 		{`java.sql.SQLException: Access denied for user 'shop'@'10.1.2.3' (using password: YES)`, DBAccessDenied, "shop", nil},
 		{`FATAL:  password authentication failed for user "orders"`, DBAccessDenied, "orders", nil},
