@@ -128,8 +128,6 @@ func component(name, problem string) func(*rt.Cluster) {
 	}
 }
 
-func nothing(*rt.Cluster) {}
-
 func env(app, name, value string) func(*rt.Cluster) {
 	return func(c *rt.Cluster) {
 		c.Deployment(app).Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: name, Value: value}}

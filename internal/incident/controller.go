@@ -73,7 +73,7 @@ var _ journal.Appender = (*Controller)(nil)
 
 // New makes a controller; Run starts it.
 func New(o Options) *Controller {
-	o.Policy = o.Policy.complete()
+	o.Policy = o.complete()
 	o.Debounce = cmp.Or(o.Debounce, 300*time.Millisecond)
 	if o.Now == nil {
 		o.Now = time.Now

@@ -265,7 +265,7 @@ func (d *decision) forget() {
 		return
 	}
 	slices.SortStableFunc(closed, func(a, b int) int {
-		return d.next.Incidents[a].Status.Closed.Time.Compare(d.next.Incidents[b].Status.Closed.Time)
+		return d.next.Incidents[a].Status.Closed.Compare(d.next.Incidents[b].Status.Closed.Time)
 	})
 	gone := map[string]bool{}
 	for _, i := range closed[:len(closed)-d.p.Keep] {

@@ -247,9 +247,7 @@ func callFact(m *model.Model, w *model.Workload, hit *model.LogHit, verb string,
 	if hit.ID == logline.DBUnreachable {
 		f.ID = "DatabaseUnreachable"
 		if len(f.About) == 0 {
-			for _, db := range databases(m, w) {
-				f.About = append(f.About, db)
-			}
+			f.About = databases(m, w)
 		}
 	}
 	if f.Message == "" {

@@ -40,9 +40,6 @@ var obstacles = []obstacle{
 // builtinTaints are those that Kubernetes itself puts on nodes.
 var builtinTaints = lazyregexp.New(`node-role\.kubernetes\.io/|node\.kubernetes\.io/`)
 
-// part is "N node(s) reason" of the scheduler's message.
-var part = lazyregexp.New(`(\d+) (?:node\(s\) )?([^,.]+(?:\{[^}]*\})?[^,.]*)`)
-
 // scheduling finds why pods are on no node.
 func scheduling(m *model.Model, emit func(Fact)) {
 	for _, w := range m.Workloads() {

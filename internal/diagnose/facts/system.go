@@ -86,7 +86,7 @@ func schedulerAt(m *model.Model) model.Key {
 // while it has on others.
 func proxies(m *model.Model, emit func(Fact)) {
 	for _, w := range m.Workloads() {
-		id, text := "", ""
+		var id, text string
 		switch {
 		case w.Key.Name == "kube-proxy":
 			id, text = "KubeProxyDown", "kube-proxy does not run on the node: connections to Services from there fail"

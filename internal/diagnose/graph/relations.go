@@ -140,9 +140,7 @@ func (n *neighbours) find(rel rules.Relation, k model.Key) []model.Key {
 				out = append(out, c.Service.Key)
 			}
 		}
-		for _, c := range n.m.Dangling(k) {
-			out = append(out, c)
-		}
+		out = append(out, n.m.Dangling(k)...)
 	case rules.RunsOn:
 		if w != nil {
 			var pods []model.Key

@@ -220,15 +220,21 @@ func setStem(set string) string {
 	return set
 }
 
+// controller is the owner that manages o, else its first.
 func controller(o metav1.Object, namespace string) Key {
-	for _, r := range o.GetOwnerReferences() {
-		group, _, _ := strings.Cut(r.APIVersion, "/")
-		if r.APIVersion == group {
-			group = ""
-		}
-		return Key{kindOf(group, r.Kind), namespace, r.Name}
+	owners := o.GetOwnerReferences()
+	if len(owners) == 0 {
+		return Key{}
 	}
-	return Key{}
+	r := &owners[0]
+	if managing := metav1.GetControllerOfNoCopy(o); managing != nil {
+		r = managing
+	}
+	group, _, _ := strings.Cut(r.APIVersion, "/")
+	if r.APIVersion == group {
+		group = ""
+	}
+	return Key{kindOf(group, r.Kind), namespace, r.Name}
 }
 
 // ownerOf finds the workload of a pod, and makes one where only the pod is known.

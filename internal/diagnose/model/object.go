@@ -95,7 +95,7 @@ func empty(kind string) metav1.Object {
 	case KindPDB:
 		return new(policyv1.PodDisruptionBudget)
 	case KindEndpoints:
-		return new(corev1.Endpoints) //nolint:staticcheck // dumps of older clusters have them
+		return new(corev1.Endpoints) // dumps of older clusters have them
 	case KindSlice:
 		return new(discoveryv1.EndpointSlice)
 	case KindIngress:

@@ -92,7 +92,7 @@ func (x *index) countEndpoints(m *Model) {
 		}
 	}
 	for _, o := range m.Objects(KindEndpoints) {
-		v, ok := o.Value.(*corev1.Endpoints) //nolint:staticcheck // dumps of older clusters have them
+		v, ok := o.Value.(*corev1.Endpoints) // dumps of older clusters have them
 		s := x.svcByKey[Key{KindService, o.Key.Namespace, o.Key.Name}]
 		if !ok || s == nil || s.EndpointsKnown {
 			continue

@@ -171,9 +171,9 @@ func several(names []string) string {
 func hit(b v1alpha1.BlastRadius) string {
 	var out []string
 	add := func(n int, one, many string, names []string) {
-		switch {
-		case n == 0:
-		case n == 1:
+		switch n {
+		case 0:
+		case 1:
 			out = append(out, "1 "+one+of(names))
 		default:
 			out = append(out, fmt.Sprintf("%d %s%s", n, many, of(names)))

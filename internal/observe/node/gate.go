@@ -32,7 +32,8 @@ type gate struct {
 // usage is for what is used of a capacity; 0 is none. least is the difference
 // that counts where there is none.
 func (g *gate) usage(now time.Time, used, capacity, least float64) bool {
-	value, changed := used, false
+	value := used
+	var changed bool
 	high := g.high
 	if capacity > 0 {
 		value = used / capacity

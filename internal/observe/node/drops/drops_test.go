@@ -1,6 +1,7 @@
 package drops
 
 import (
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestFullSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 200 {
-		if _, err := client.Write(make([]byte, 1024)); err != nil && err != unix.ENOBUFS {
+		if _, err := client.Write(make([]byte, 1024)); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			t.Fatal(err)
 		}
 	}
