@@ -177,9 +177,9 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-p.exited:
-			return fmt.Errorf("bulkheadd ended during its start (%v): %s", p.err, lastLines(c.logPath, 5))
+			return errors.Join(errors.New("bulkheadd ended during its start: "+lastLines(c.logPath, 5)), p.err)
 		case <-ctx.Done():
-			return fmt.Errorf("bulkheadd is not ready: %w (%v)", ctx.Err(), err)
+			return fmt.Errorf("bulkheadd is not ready: %w", errors.Join(ctx.Err(), err))
 		case <-time.After(pollInterval):
 		}
 	}

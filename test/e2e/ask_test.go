@@ -128,7 +128,7 @@ func wantError(err error, parts ...string) error {
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			return fmt.Errorf("error %q, want one with %q", err, part)
+			return fmt.Errorf("want an error with %q: %w", part, err)
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ func kebab(name string) string {
 	var b strings.Builder
 	for i, r := range name {
 		upper := r >= 'A' && r <= 'Z'
-		if upper && i > 0 && !(name[i-1] >= 'A' && name[i-1] <= 'Z') {
+		if upper && i > 0 && (name[i-1] < 'A' || name[i-1] > 'Z') {
 			b.WriteByte('-')
 		}
 		if r == '/' || r == '_' {

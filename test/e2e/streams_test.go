@@ -132,7 +132,7 @@ func TestPortForward(t *testing.T) {
 	out, err := cmd.StdoutPipe()
 	s.must(err)
 	s.must(cmd.Start())
-	defer cmd.Wait() //nolint:errcheck // it is killed
+	defer cmd.Wait() // it is killed
 	defer cancel()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	s.must(err)

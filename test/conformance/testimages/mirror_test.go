@@ -79,15 +79,15 @@ func TestMirrorGivesWhatItHas(t *testing.T) {
 
 func TestPointAtRestores(t *testing.T) {
 	dir := t.TempDir()
-	restore, err := PointAt(dir, "127.0.0.1:5000")
-	if err != nil {
+	if _, err := PointAt(dir, "127.0.0.1:5000"); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "registry.k8s.io", "hosts.toml"))
 	if err != nil || !strings.Contains(string(b), `[host."http://127.0.0.1:5000"]`) {
 		t.Errorf("hosts.toml is %q, %v", b, err)
 	}
-	if restore, err = PointAt(dir, "127.0.0.1:1"); err != nil {
+	restore, err := PointAt(dir, "127.0.0.1:1")
+	if err != nil {
 		t.Errorf("what a killed run left behind is in the way: %v", err)
 	}
 	other := t.TempDir()
