@@ -170,7 +170,7 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 
 // install applies the kind Incident.
 func (g *diagnosis) install(ctx context.Context) error {
-	crd, err := crds.Incidents()
+	crd, err := crds.JSON("incidents")
 	if err != nil {
 		return err
 	}

@@ -2,20 +2,24 @@
 package crds
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed bulkhead.dev_incidents.yaml
-var incidents []byte
+//go:embed *.yaml
+var files embed.FS
 
-// Incidents is the definition of Incidents as JSON.
-func Incidents() ([]byte, error) {
-	data, err := yaml.YAMLToJSON(incidents)
+// JSON is the definition of a resource, as incidents.
+func JSON(plural string) ([]byte, error) {
+	data, err := files.ReadFile("bulkhead.dev_" + plural + ".yaml")
 	if err != nil {
-		return nil, fmt.Errorf("read the definition of Incidents: %w", err)
+		return nil, fmt.Errorf("read the definition of %s: %w", plural, err)
+	}
+	data, err = yaml.YAMLToJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the definition of %s: %w", plural, err)
 	}
 	return data, nil
 }

@@ -1,0 +1,136 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Action is an automatic action that a Brake holds.
+type Action string
+
+// The actions that can be held.
+const (
+	// ActionScaleUp is buying nodes for the target's pods, and more replicas by an
+	// autoscaler.
+	ActionScaleUp Action = "ScaleUp"
+	// ActionRepair is draining, restarting or replacing the target, a Node or a
+	// NodePool.
+	ActionRepair Action = "Repair"
+	// ActionSpread is placing the target's pods on nodes that it has not reached.
+	ActionSpread Action = "Spread"
+	// ActionRestart is starting the target's containers again.
+	ActionRestart Action = "Restart"
+	// ActionRollout is replacing the target's pods by those of a new revision.
+	ActionRollout Action = "Rollout"
+	// ActionDisruption is evicting the target's pods, as for a drain or a
+	// scale-down.
+	ActionDisruption Action = "Disruption"
+	// ActionDiskUse is writing more cores and files to a node's disk.
+	ActionDiskUse Action = "DiskUse"
+)
+
+// Mode says how far something that acts may go.
+type Mode string
+
+// The modes.
+const (
+	// ModeObserve records what would be done.
+	ModeObserve Mode = "Observe"
+	// ModeAdvise tells it to people, too.
+	ModeAdvise Mode = "Advise"
+	// ModeAct does it.
+	ModeAct Mode = "Act"
+)
+
+// The types of a Brake's conditions.
+const (
+	// ConditionHolding is True while the action is held.
+	ConditionHolding = "Holding"
+	// ConditionUndone is True once all that the brake changed is as before.
+	ConditionUndone = "Undone"
+)
+
+// Brake holds one automatic action on one target, for a stated reason, until a
+// stated time. The containment makes them, and so may a person: it is a named
+// request to pause. Whatever scales, repairs, places or evicts looks for Brakes on
+// its target first.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster
+// +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.action`
+// +kubebuilder:printcolumn:name="Kind",type=string,JSONPath=`.spec.target.kind`
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.spec.target.namespace`
+// +kubebuilder:printcolumn:name="Name",type=string,JSONPath=`.spec.target.name`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
+// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.until`
+// +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.held`
+type Brake struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   BrakeSpec   `json:"spec"`
+	Status BrakeStatus `json:"status,omitempty"`
+}
+
+// BrakeList is a list of Brakes.
+//
+// +kubebuilder:object:root=true
+type BrakeList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []Brake `json:"items"`
+}
+
+// BrakeSpec is what is held, why and until when.
+type BrakeSpec struct {
+	// +kubebuilder:validation:Enum=ScaleUp;Repair;Spread;Restart;Rollout;Disruption;DiskUse
+	Action Action `json:"action"`
+	// Target is whose action: the workload that owns pods (its topmost owner, as a
+	// Deployment), a Node, a NodePool, or a Namespace for all in it. Empty is
+	// everything in the cluster.
+	Target ObjectRef `json:"target,omitempty"`
+	// Mode: the action is held only with Act; with the others it is told that it
+	// would have been.
+	//
+	// +kubebuilder:validation:Enum=Observe;Advise;Act
+	// +kubebuilder:default=Act
+	Mode Mode `json:"mode,omitempty"`
+	// Reason is a CamelCase name, Message a sentence.
+	Reason  string `json:"reason"`
+	Message string `json:"message,omitempty"`
+	// RequestedBy is who holds: a person's name, or "containment".
+	RequestedBy string `json:"requestedBy"`
+	// Incident is what the containment answers to.
+	Incident *ObjectRef `json:"incident,omitempty"`
+	// Until is when the hold ends by itself.
+	Until metav1.Time `json:"until"`
+	// Nodes are, for Spread, those that the target may still use.
+	Nodes []string `json:"nodes,omitempty"`
+}
+
+// BrakeStatus is what the hold has done.
+type BrakeStatus struct {
+	// Evidence is why.
+	Evidence []Evidence `json:"evidence,omitempty"`
+	// Held is how many times it stopped, or would have stopped, something, LastHeld
+	// when the last time was, and LastHeldAction what that would have done.
+	Held           int64        `json:"held,omitempty"`
+	LastHeld       *metav1.Time `json:"lastHeld,omitempty"`
+	LastHeldAction string       `json:"lastHeldAction,omitempty"`
+	// Undo is how to bring back what the brake has changed, last change first.
+	Undo []Undo `json:"undo,omitempty"`
+
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Undo is a change that was made, and the patch that takes it back.
+type Undo struct {
+	Object ObjectRef `json:"object"`
+	// Done says what was changed, in words.
+	Done string `json:"done"`
+	// Patch is a JSON merge patch; empty if the object was made by the brake and is
+	// to be deleted.
+	Patch string `json:"patch,omitempty"`
+}
