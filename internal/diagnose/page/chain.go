@@ -8,9 +8,10 @@ import (
 
 // The chain's boxes, in pixels.
 const (
-	boxWidth, boxHeight = 250, 56
+	boxWidth, boxHeight = 270, 56
 	gapX, gapY          = 70, 18
-	maxText             = 36
+	// A letter is up to 8 wide.
+	maxText = 32
 )
 
 // chain is the way from the first cause, drawn from left to right.

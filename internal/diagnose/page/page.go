@@ -96,8 +96,10 @@ func text(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
 }
 
+// upper begins a sentence; an object's name stays as kubectl writes it.
 func upper(s string) string {
-	if s == "" {
+	first, _, _ := strings.Cut(s, " ")
+	if first == "" || strings.Contains(first, "/") {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

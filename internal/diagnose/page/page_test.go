@@ -47,7 +47,7 @@ func render(t *testing.T, v Verdict) string {
 
 func TestPageSaysAll(t *testing.T) {
 	page := render(t, Verdict{Incidents: []v1alpha1.IncidentStatus{example()}, Now: at.Add(time.Minute), Subject: "test"})
-	for _, want := range []string{"Deployment/web in shop", "AbortSignal", "93 %", "exit code 134", "NoEndpoints", "deployment/front calls service/web", "10:42:20",
+	for _, want := range []string{"deployment/web in shop", "AbortSignal", "93 %", "exit code 134", "NoEndpoints", "deployment/front calls service/web", "10:42:20",
 		"2 workloads (shop/front, shop/web), 1 pod", "kubectl -n shop logs", "it began later", "2026-11-24 10:42:00 UTC", "Other candidates"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
