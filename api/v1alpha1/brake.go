@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Action is an automatic action that a Brake holds.
 type Action string
@@ -104,14 +108,46 @@ type BrakeSpec struct {
 	Incident *ObjectRef `json:"incident,omitempty"`
 	// Until is when the hold ends by itself.
 	Until metav1.Time `json:"until"`
+	// Policy names the ContainmentPolicy that wanted it; empty is the built-in one.
+	Policy string `json:"policy,omitempty"`
 	// Nodes are, for Spread, those that the target may still use.
 	Nodes []string `json:"nodes,omitempty"`
+	// DiskBytes is, for DiskUse, what each container of the target's new pods may
+	// write to its node's disk, if it does not say so itself.
+	DiskBytes int64 `json:"diskBytes,omitempty"`
+	// Rollback is, for Rollout, that the target is also brought back to the
+	// revision before.
+	Rollback bool `json:"rollback,omitempty"`
+	// Release ends the hold before its time. As long as its incident lasts, the
+	// containment does not hold the same again.
+	Release *Release `json:"release,omitempty"`
+}
+
+// Release is who ended a hold before its time, and when.
+type Release struct {
+	By string      `json:"by"`
+	At metav1.Time `json:"at"`
+}
+
+// Holds says whether the action is held at a time: only in the mode Act, and not
+// after its end or its release.
+func (b *Brake) Holds(now time.Time) bool {
+	return (b.Spec.Mode == ModeAct || b.Spec.Mode == "") && b.Active(now)
+}
+
+// Active says, of a brake in any mode, that it is neither over nor released.
+func (b *Brake) Active(now time.Time) bool {
+	return b.Spec.Release == nil && b.DeletionTimestamp == nil && now.Before(b.Spec.Until.Time)
 }
 
 // BrakeStatus is what the hold has done.
 type BrakeStatus struct {
 	// Evidence is why.
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Since is when the hold began.
+	Since *metav1.Time `json:"since,omitempty"`
+	// Before is how it was then: if it is worse later, the hold is ended.
+	Before *Measure `json:"before,omitempty"`
 	// Held is how many times it stopped, or would have stopped, something, LastHeld
 	// when the last time was, and LastHeldAction what that would have done.
 	Held           int64        `json:"held,omitempty"`
@@ -125,9 +161,22 @@ type BrakeStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
+// Measure is what a hold is judged by.
+type Measure struct {
+	// SickNodes are the nodes that are not ready or under pressure, FailingPods the
+	// target's pods that fail, ReadyPods those of them that are ready, and
+	// NeighboursDown the pods of others on its nodes that are not ready.
+	SickNodes      int32 `json:"sickNodes"`
+	FailingPods    int32 `json:"failingPods"`
+	ReadyPods      int32 `json:"readyPods"`
+	NeighboursDown int32 `json:"neighboursDown"`
+}
+
 // Undo is a change that was made, and the patch that takes it back.
 type Undo struct {
 	Object ObjectRef `json:"object"`
+	// Resource is where the object is, as deployments.v1.apps.
+	Resource string `json:"resource,omitempty"`
 	// Done says what was changed, in words.
 	Done string `json:"done"`
 	// Patch is a JSON merge patch; empty if the object was made by the brake and is
