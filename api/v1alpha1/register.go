@@ -11,7 +11,8 @@ var GroupVersion = schema.GroupVersion{Group: "bulkhead.dev", Version: "v1alpha1
 
 // AddToScheme makes the kinds known to a scheme.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &Incident{}, &IncidentList{}, &Brake{}, &BrakeList{}, &ContainmentPolicy{}, &ContainmentPolicyList{})
+	s.AddKnownTypes(GroupVersion, &Incident{}, &IncidentList{}, &Brake{}, &BrakeList{}, &ContainmentPolicy{}, &ContainmentPolicyList{},
+		&NodePool{}, &NodePoolList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }
