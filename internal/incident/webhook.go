@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/story"
 )
 
 const (
@@ -160,8 +161,7 @@ func alertOf(a Action) alertMessage {
 	notes := map[string]string{
 		"summary": s.FirstCause.Message, "reason": s.FirstCause.Reason,
 		"confidence": strconv.FormatFloat(s.FirstCause.Confidence, 'f', 2, 64),
-		"impact": fmt.Sprintf("%d workloads, %d Services, %d pods, %d nodes", s.BlastRadius.WorkloadCount, s.BlastRadius.ServiceCount,
-			s.BlastRadius.PodCount, s.BlastRadius.NodeCount),
+		"impact":     story.Impact(s.BlastRadius),
 	}
 	if o := s.FirstCause.Object; o != (v1alpha1.ObjectRef{}) {
 		notes["object"] = strings.ToLower(o.Kind) + "/" + o.Name

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"syscall"
@@ -100,7 +101,7 @@ func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerSt
 		f.Message = fmt.Sprintf("container %s was killed for want of memory%s%s", c.Name, limitText(w, c.Name), times)
 	case t.ExitCode == 127 || t.ExitCode == 126 || t.Reason == "ContainerCannotRun" || t.Reason == "StartError":
 		f.ID, f.Strength = "CommandFails", 0.9
-		f.Message = fmt.Sprintf("container %s cannot be started: exit code %d %s", c.Name, t.ExitCode, clip(t.Message, 160))
+		f.Message = fmt.Sprintf("container %s cannot be started: %s", c.Name, cmp.Or(clipError(t.Message, 160), fmt.Sprintf("exit code %d", t.ExitCode)))
 	case sig == syscall.SIGKILL || sig == syscall.SIGTERM:
 		f.ID, f.Strength = "Killed", 0.6
 		f.Message = fmt.Sprintf("container %s was ended from outside by %s%s", c.Name, signalName(sig), times)
@@ -111,7 +112,7 @@ func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerSt
 		f.ID, f.Strength = "ContainerExited", 0.85
 		f.Message = fmt.Sprintf("container %s ended with exit code %d%s", c.Name, t.ExitCode, times)
 	}
-	f.Evidence = []Evidence{evidence("exit", fmt.Sprintf("pod %s: container %s, reason %s, exit code %d %s", p.Key.Name, c.Name, t.Reason, t.ExitCode, clip(t.Message, 200)), t.FinishedAt.Time)}
+	f.Evidence = []Evidence{evidence("exit", fmt.Sprintf("pod %s: container %s, reason %s, exit code %d %s", p.Key.Name, c.Name, t.Reason, t.ExitCode, clipError(t.Message, 200)), t.FinishedAt.Time)}
 	emit(f)
 }
 

@@ -137,6 +137,24 @@ func clip(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
+// clipError shortens an error that others have wrapped: what went wrong stands at
+// its end.
+func clipError(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= n {
+		return s
+	}
+	first, rest, _ := strings.Cut(s, ": ")
+	for len(first)+len(rest) > n {
+		_, shorter, more := strings.Cut(rest, ": ")
+		if !more {
+			return clip(s, n)
+		}
+		rest = shorter
+	}
+	return first + ": …: " + rest
+}
+
 func times(n int) string {
 	if n == 1 {
 		return "once"

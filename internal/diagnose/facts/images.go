@@ -36,7 +36,7 @@ func images(m *model.Model, emit func(Fact)) {
 			for _, c := range waits {
 				// A waiting container's message may only say that it backs off; the
 				// events have the first words.
-				if !classifyPull(m, w, p, c.Image, c.State.Waiting.Message, evidence("state", c.State.Waiting.Reason+": "+c.State.Waiting.Message, m.Now), true, emit) {
+				if !classifyPull(m, w, p, c.Image, c.State.Waiting.Message, evidence("state", clipError(c.State.Waiting.Reason+": "+c.State.Waiting.Message, 240), m.Now), true, emit) {
 					classifyPull(m, w, p, c.Image, c.State.Waiting.Reason, evidence("state", c.State.Waiting.Reason, m.Now), true, emit)
 				}
 			}
@@ -54,7 +54,7 @@ func images(m *model.Model, emit func(Fact)) {
 				if image == "" {
 					continue
 				}
-				known = classifyPull(m, w, p, image, e.Message, evidence("event", e.Reason+": "+e.Message, e.First), len(waits) > 0, emit) || known
+				known = classifyPull(m, w, p, image, e.Message, evidence("event", clipError(e.Reason+": "+e.Message, 240), e.First), len(waits) > 0, emit) || known
 			}
 			if !known && len(waits) > 0 {
 				emit(Fact{ID: "ImagePullFails", Object: w.Key, Still: true, Since: since(p), Pods: []model.Key{p.Key}, Strength: 0.8,

@@ -82,7 +82,7 @@ func why(m *model.Model, o *model.Object, c *corev1.PersistentVolumeClaim, emit 
 		case e.Reason == "ProvisioningFailed" && strings.Contains(e.Message, "exceeded quota"):
 		case e.Reason == "ProvisioningFailed":
 			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
-			say("ProvisioningFails", "its storage class cannot make a volume: "+clip(e.Message, 160))
+			say("ProvisioningFails", "its storage class cannot make a volume: "+clipError(e.Message, 160))
 			return
 		case e.Reason == "VolumeMismatch" || e.Reason == "FailedBinding":
 			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
@@ -206,7 +206,7 @@ func mounts(m *model.Model, k model.Key, emit func(Fact)) {
 			}
 			ready, _ := p.Ready()
 			f := Fact{ID: r.id, Object: p.Workload.Key, Still: !ready, Since: e.First, Pods: []model.Key{k}, Strength: 0.85,
-				Message: r.text + ": " + clip(e.Message, 140), Evidence: []Evidence{evidence("event", e.Reason+": "+e.Message, e.Last)}}
+				Message: r.text + ": " + clipError(e.Message, 140), Evidence: []Evidence{evidence("event", e.Reason+": "+e.Message, e.Last)}}
 			if ready {
 				f.Gone, f.Until = "the pod is ready now", e.Last
 			}

@@ -175,7 +175,7 @@ func evicted(m *model.Model, w *model.Workload, emit func(Fact)) {
 			}
 			if e.Reason == "FailedCreatePodSandBox" {
 				ready, _ := p.Ready()
-				emit(Fact{ID: "SandboxFails", Object: w.Key, Still: !ready, Since: e.First, Pods: []model.Key{p.Key}, Message: "its pods' network or sandbox cannot be made: " + clip(e.Message, 140),
+				emit(Fact{ID: "SandboxFails", Object: w.Key, Still: !ready, Since: e.First, Pods: []model.Key{p.Key}, Message: "its pods' network or sandbox cannot be made: " + clipError(e.Message, 140),
 					Gone: "it was made since", Evidence: []Evidence{evidence("event", e.Message, e.Last)}})
 			}
 		}

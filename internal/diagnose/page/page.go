@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/story"
 )
 
 //go:embed page.html
@@ -43,7 +44,7 @@ type incident struct {
 // Write writes the page.
 func Write(w io.Writer, v Verdict) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"name": name, "time": clock, "percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }, "upper": upper, "impact": impact,
+		"name": name, "time": clock, "percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }, "upper": upper, "impact": story.Impact,
 	}).Parse(source)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
@@ -103,39 +104,6 @@ func upper(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// impact is the blast radius in words.
-func impact(b v1alpha1.BlastRadius) string {
-	var out []string
-	for _, p := range []struct {
-		n         int
-		one, many string
-		names     []string
-	}{
-		{b.WorkloadCount, "workload", "workloads", b.Workloads}, {b.ServiceCount, "Service", "Services", b.Services},
-		{b.PodCount, "pod", "pods", nil}, {b.NodeCount, "node", "nodes", b.Nodes},
-	} {
-		if p.n == 0 {
-			continue
-		}
-		s := fmt.Sprintf("%d %s", p.n, p.many)
-		if p.n == 1 {
-			s = "1 " + p.one
-		}
-		if len(p.names) > 0 {
-			s += " (" + strings.Join(p.names[:min(5, len(p.names))], ", ")
-			if p.n > 5 {
-				s += ", …"
-			}
-			s += ")"
-		}
-		out = append(out, s)
-	}
-	if len(out) == 0 {
-		return "nobody so far"
-	}
-	return strings.Join(out, ", ")
 }
 
 // clip cuts a text that would not fit into a drawing.

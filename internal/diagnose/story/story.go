@@ -60,7 +60,7 @@ func Tell(in v1alpha1.IncidentStatus, now time.Time) string {
 	if s := spread(in.Chain); s != "" {
 		line("How it spread: %s.", s)
 	}
-	line("Who is hit: %s.", hit(in.BlastRadius))
+	line("Who is hit: %s.", Impact(in.BlastRadius))
 	if s := not(in); s != "" {
 		line("What it is not: %s.", s)
 	}
@@ -168,7 +168,8 @@ func several(names []string) string {
 	return fmt.Sprintf("%s, %s and %d others", names[0], names[1], len(names)-2)
 }
 
-func hit(b v1alpha1.BlastRadius) string {
+// Impact is the blast radius in words.
+func Impact(b v1alpha1.BlastRadius) string {
 	var out []string
 	add := func(n int, one, many string, names []string) {
 		switch n {
