@@ -43,6 +43,9 @@ func TestTablesNameKinds(t *testing.T) {
 	for _, s := range systemLogs {
 		known(s.id)
 	}
+	for id := range whose {
+		known(id)
+	}
 }
 
 func TestKindsSayWhatTheyMeanAndWhatToDo(t *testing.T) {
