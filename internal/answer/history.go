@@ -74,7 +74,7 @@ func short(e history.Edit) string {
 }
 
 // happenings are the types of records that say what happened to an object.
-var happenings = []record.Type{record.TypeEvent, record.TypeExit, record.TypeOOMKill, record.TypeCoreDump, record.TypePull, record.TypeSummary}
+var happenings = []record.Type{record.TypeEvent, record.TypeExit, record.TypeOOMKill, record.TypeCoreDump, record.TypePull, record.TypeAction, record.TypeSummary}
 
 func (a *Answerer) events(ctx context.Context, ref record.Ref, from time.Time) ([]admin.HistoryStep, error) {
 	var out []admin.HistoryStep
@@ -119,6 +119,12 @@ func sentence(p record.Payload) string {
 			return "image " + p.Image + " was not pulled: " + p.Error
 		}
 		return "image " + p.Image + " was pulled"
+	case *record.Action:
+		s := p.By + ": " + p.Verb + " " + p.Action
+		if p.Mode != "" && p.Mode != "Act" {
+			s += " (" + p.Mode + ")"
+		}
+		return strings.TrimSuffix(s+": "+p.Message, ": ")
 	case *record.Summary:
 		if p.Sample == nil {
 			return ""

@@ -95,18 +95,28 @@ type clusterSource struct {
 func (clusterSource) close() {}
 
 func newClusterSource(f *whyFlags) (whySource, error) {
+	c, namespace, err := readKubeconfig(f.kubeconfig, f.context)
+	if err != nil {
+		return nil, err
+	}
+	return clusterSource{c, namespace}, nil
+}
+
+// readKubeconfig is the way to the cluster of a kubeconfig, empty being the current
+// one, and the namespace of its context.
+func readKubeconfig(path, kubeContext string) (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = f.kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context})
+	rules.ExplicitPath = path
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: kubeContext})
 	c, err := loader.ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	namespace, _, err := loader.Namespace()
 	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
-	return clusterSource{c, namespace}, nil
+	return c, namespace, nil
 }
 
 func (s clusterSource) ask(ctx context.Context, f *whyFlags) (*verdict, error) {

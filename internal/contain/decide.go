@@ -44,10 +44,11 @@ const (
 
 // Step is one change of a brake.
 type Step struct {
-	Verb  Verb
-	Brake v1alpha1.Brake
+	Verb  Verb           `json:"verb"`
+	Brake v1alpha1.Brake `json:"brake"`
 	// Reason and Message say why.
-	Reason, Message string
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }
 
 // Input is what Decide goes by.

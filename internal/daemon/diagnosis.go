@@ -23,6 +23,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/answer"
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/incident"
+	"github.com/bulkhead-k8s/bulkhead/internal/incident/metrics"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
@@ -148,7 +149,8 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 		return err
 	}
 	ready := make(chan struct{})
-	g.controller = incident.New(incident.Options{Store: g.api, Announce: g.api.Announce, Notify: g.webhooks.Notify, Ready: ready})
+	meter := metrics.New()
+	g.controller = incident.New(incident.Options{Store: g.api, Announce: g.api.Announce, Notify: g.webhooks.Notify, Meter: meter, Ready: ready})
 	kept, err := lastRecord(g.journal)
 	if err != nil {
 		return err
@@ -164,7 +166,7 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 		close(ready)
 	}()
 	g.answerer = &answer.Answerer{Journal: g.journal, Present: g.controller, Notes: g.problems}
-	legacyregistry.RawMustRegister(append(g.controller.Collectors(), g.collectors()...)...)
+	legacyregistry.RawMustRegister(append(meter.Collectors(), g.collectors()...)...)
 	return nil
 }
 

@@ -24,6 +24,20 @@ type Store interface {
 	Delete(ctx context.Context, in *v1alpha1.Incident) error
 }
 
+// Meter is told what a Controller does; it must not block.
+type Meter interface {
+	Records(n, lost int)
+	Evaluated(open int, took time.Duration)
+	Opened(after time.Duration)
+}
+
+// unmetered is a Meter that nobody reads.
+type unmetered struct{}
+
+func (unmetered) Records(int, int)             {}
+func (unmetered) Evaluated(int, time.Duration) {}
+func (unmetered) Opened(time.Duration)         {}
+
 // Options of a Controller.
 type Options struct {
 	Store Store
@@ -33,6 +47,12 @@ type Options struct {
 	// Notify is told of openings, changes of the cause and ends; it must not
 	// block. Default none.
 	Notify func(Action)
+	// Observe is told of each verdict: what is known of the cluster, and the
+	// incidents that are open or were closed last. It must neither keep nor change
+	// either, nor call the controller. Default none.
+	Observe func(m *model.Model, incidents []Entry, now time.Time)
+	// Meter counts. Default none.
+	Meter Meter
 	// Ready is closed once the records tell of the whole cluster: nothing is said
 	// before. Nil is ready at once.
 	Ready <-chan struct{}
@@ -54,10 +74,9 @@ const (
 
 // Controller keeps Incidents. It is an Appender for records.
 type Controller struct {
-	opts    Options
-	queue   *queue
-	outbox  *outbox
-	metrics *metrics
+	opts   Options
+	queue  *queue
+	outbox *outbox
 
 	// mu guards the model and what is known. An evaluation holds it.
 	mu    sync.Mutex
@@ -83,7 +102,10 @@ func New(o Options) *Controller {
 		close(ready)
 		o.Ready = ready
 	}
-	c := &Controller{opts: o, queue: newQueue(), model: model.New(), metrics: newMetrics()}
+	if o.Meter == nil {
+		o.Meter = unmetered{}
+	}
+	c := &Controller{opts: o, queue: newQueue(), model: model.New()}
 	c.outbox = newOutbox(o.Store)
 	return c
 }
@@ -91,9 +113,8 @@ func New(o Options) *Controller {
 // Append takes records; it never blocks. Under a flood, states that a newer one
 // follows are left out.
 func (c *Controller) Append(records ...record.Record) error {
-	c.metrics.records.Add(float64(len(records)))
 	lost := c.queue.put(records)
-	c.metrics.lost.Add(float64(lost))
+	c.opts.Meter.Records(len(records), lost)
 	return nil
 }
 
@@ -259,7 +280,7 @@ func matters(r record.Record) bool {
 		return p.Kind != "Normal"
 	case *record.Probe:
 		return !p.OK
-	case *record.Listing, *record.Usage, *record.Pressure, *record.Throttling:
+	case *record.Listing, *record.Usage, *record.Pressure, *record.Throttling, *record.Action:
 		return false
 	}
 	return true
@@ -283,10 +304,12 @@ func (c *Controller) evaluate() time.Duration {
 			open++
 		}
 	}
+	if c.opts.Observe != nil {
+		c.opts.Observe(c.model, next.Incidents, now)
+	}
 	c.mu.Unlock()
 	took := time.Since(began)
-	c.metrics.open.Set(float64(open))
-	c.metrics.evaluation.Observe(took.Seconds())
+	c.opts.Meter.Evaluated(open, took)
 	for i, a := range actions {
 		c.act(a, uids[i], now)
 	}
@@ -314,7 +337,7 @@ func (c *Controller) act(a Action, uid string, now time.Time) {
 		return
 	}
 	if t := in.Status.FirstCause.Since; t != nil && t.After(c.started) {
-		c.metrics.verdict.Observe(now.Sub(t.Time).Seconds())
+		c.opts.Meter.Opened(now.Sub(t.Time))
 	}
 	if c.opts.Announce != nil {
 		c.outbox.do(func(ctx context.Context) error { return c.opts.Announce(ctx, in, uid) })

@@ -55,12 +55,22 @@ type Imported struct {
 // Import appends an export's records, compressed or not, and waits until they
 // are safe. What was read before an error is kept.
 func (j *Journal) Import(ctx context.Context, r io.Reader) (Imported, error) {
+	done, err := ReadExport(r, func(rec record.Record) error { return j.appendWaiting(ctx, rec) })
+	if err != nil {
+		return done, fmt.Errorf("import journal: %w", err)
+	}
+	return done, j.Sync(ctx)
+}
+
+// ReadExport gives each of an export's records, compressed or not, in its order,
+// until there is an error.
+func ReadExport(r io.Reader, each func(record.Record) error) (Imported, error) {
 	var done Imported
 	in := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := in.Peek(4); string(magic) == "\x28\xb5\x2f\xfd" {
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			return done, fmt.Errorf("import journal: %w", err)
+			return done, err
 		}
 		defer z.Close()
 		in = bufio.NewReaderSize(z, 64<<10)
@@ -77,17 +87,14 @@ func (j *Journal) Import(ctx context.Context, r io.Reader) (Imported, error) {
 			done.Unknown++
 			continue
 		case err != nil:
-			return done, fmt.Errorf("import journal: line %d: %w", line, err)
+			return done, fmt.Errorf("line %d: %w", line, err)
 		}
-		if err := j.appendWaiting(ctx, rec); err != nil {
-			return done, fmt.Errorf("import journal: %w", err)
+		if err := each(rec); err != nil {
+			return done, err
 		}
 		done.Records++
 	}
-	if err := lines.Err(); err != nil {
-		return done, fmt.Errorf("import journal: %w", err)
-	}
-	return done, j.Sync(ctx)
+	return done, lines.Err()
 }
 
 // appendWaiting waits while the queue is more than half full: what is imported

@@ -203,6 +203,24 @@ type Component struct {
 	Unit string `json:"unit,omitempty"`
 }
 
+// Action is what Bulkhead did about the record's Object by itself, or, in a mode
+// other than Act, what it would have done.
+type Action struct {
+	// By is what acted, as containment.
+	By string `json:"by"`
+	// Verb is what was done, as hold, end, change, undo; to which of its actions
+	// that belongs is in Action, as ScaleUp.
+	Verb   string `json:"verb"`
+	Action string `json:"action,omitempty"`
+	Mode   string `json:"mode,omitempty"`
+	// Reason is a CamelCase name, Message a sentence.
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Brake names the Brake, and Until says when it ends.
+	Brake string    `json:"brake,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
 // Summary stands for records that were not kept one by one: Count of the type Of
 // about the record's Object, between First and Last. Sample is one of them.
 type Summary struct {
@@ -232,6 +250,7 @@ const (
 	TypePull       Type = "pull"
 	TypeProbe      Type = "probe"
 	TypeComponent  Type = "component"
+	TypeAction     Type = "action"
 	TypeSummary    Type = "summary"
 )
 
@@ -252,6 +271,7 @@ func (*Network) Type() Type    { return TypeNetwork }
 func (*Pull) Type() Type       { return TypePull }
 func (*Probe) Type() Type      { return TypeProbe }
 func (*Component) Type() Type  { return TypeComponent }
+func (*Action) Type() Type     { return TypeAction }
 func (*Summary) Type() Type    { return TypeSummary }
 
 // New is an empty payload of a type, or nil for a type that is not known.
@@ -291,6 +311,8 @@ func New(t Type) Payload {
 		return new(Probe)
 	case TypeComponent:
 		return new(Component)
+	case TypeAction:
+		return new(Action)
 	case TypeSummary:
 		return new(Summary)
 	}
