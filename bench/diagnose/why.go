@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"runtime/pprof"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -12,12 +14,18 @@ import (
 )
 
 func whyCommand() *cobra.Command {
-	var output string
+	var output, profile string
 	var factsToo bool
 	c := &cobra.Command{Use: "why DUMP", Short: "Tell one dump's verdict", Args: cobra.ExactArgs(1)}
 	c.Flags().StringVarP(&output, "output", "o", "story", "story, tree or json")
 	c.Flags().BoolVar(&factsToo, "facts", false, "print the facts, too")
+	c.Flags().StringVar(&profile, "cpuprofile", "", "write a profile of the processor time here, for go tool pprof")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
+		stop, err := profiled(profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
 		records, _, err := dump.Read(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -39,4 +47,23 @@ func whyCommand() *cobra.Command {
 		return story.Write(os.Stdout, r.Incidents, r.Now, last)
 	}
 	return c
+}
+
+// profiled profiles until stop is called, if path names a file.
+func profiled(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }

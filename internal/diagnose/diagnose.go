@@ -46,12 +46,16 @@ type Closed struct {
 // Diagnose says what failed first, according to the records.
 func Diagnose(records iter.Seq[record.Record], o Options) Result {
 	m := model.New()
-	for r := range records {
-		if !o.Now.IsZero() && r.Time.After(o.Now) {
-			continue
+	m.Load(func(yield func(record.Record) bool) {
+		for r := range records {
+			if !o.Now.IsZero() && r.Time.After(o.Now) {
+				continue
+			}
+			if !yield(r) {
+				return
+			}
 		}
-		m.Add(r)
-	}
+	})
 	return Of(m, o)
 }
 

@@ -55,7 +55,7 @@ const (
 	maxTail = 12
 )
 
-func (m *Model) addLog(r record.Record, key Key, p *record.Log) {
+func (m *Model) addLog(r prepared, key Key, p *record.Log) {
 	l := m.logs[key]
 	if l == nil {
 		l = &Log{Object: key, Tail: map[string][]string{}, lines: map[string]int{}, byID: map[hitID]*LogHit{}}
@@ -65,12 +65,11 @@ func (m *Model) addLog(r record.Record, key Key, p *record.Log) {
 	if p.Previous {
 		slot += " (previous)"
 	}
-	for _, line := range p.Lines {
-		l.lines[slot]++
-		if hit, ok := logline.Classify(line); ok {
-			l.add(hit, p, line, l.lines[slot])
-		}
+	before := l.lines[slot]
+	for _, t := range r.told {
+		l.add(t.hit, p, p.Lines[t.at], before+t.at+1)
 	}
+	l.lines[slot] = before + len(p.Lines)
 	for _, h := range l.Hits {
 		if h.Container == p.Container && h.Previous == p.Previous {
 			h.Of = l.lines[slot]

@@ -39,9 +39,9 @@ type Model struct {
 	audits     []Audit
 	latest     time.Time
 
-	// twins are the last pod of each owner: pods made from one template are alike,
-	// and share what they have in common.
-	twins map[Key]*corev1.Pod
+	// twins has a pod of each owner: pods made from one template are alike, and
+	// share what they have in common.
+	twins twins
 
 	idx *index
 }
@@ -56,7 +56,7 @@ func New() *Model {
 		events: map[Key]map[eventID]*Event{}, logs: map[Key]*Log{},
 		exits: map[Key][]Exit{}, cores: map[Key][]Core{},
 		usage: map[usageID]record.Usage{}, throttled: map[usageID]record.Throttling{}, pressure: map[usageID]record.Pressure{},
-		network: map[string]*record.Network{}, twins: map[Key]*corev1.Pod{}, growth: map[containerID]*Growth{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
+		network: map[string]*record.Network{}, twins: twins{pods: map[Key]*corev1.Pod{}}, growth: map[containerID]*Growth{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
 	}
 }
 
@@ -96,7 +96,9 @@ func (m *Model) Listed(kind, namespace string) bool {
 }
 
 // Add takes a record. A record that cannot be understood is passed over.
-func (m *Model) Add(r record.Record) {
+func (m *Model) Add(r record.Record) { m.add(m.prepare(r)) }
+
+func (m *Model) add(r prepared) {
 	m.idx = nil
 	if r.Time.After(m.latest) {
 		m.latest = r.Time
@@ -111,15 +113,15 @@ func (m *Model) Add(r record.Record) {
 	case *record.Absence:
 		m.absent[key] = p.Message
 	case *record.Event:
-		m.addEvent(r, key, p)
+		m.addEvent(r.Record, key, p)
 	case *record.Log:
 		m.addLog(r, key, p)
 	case *record.Alert:
-		m.Alerts = append(m.Alerts, newAlert(r, key, p))
+		m.Alerts = append(m.Alerts, newAlert(r.Record, key, p))
 	case *record.Summary:
-		m.addSummary(r, p)
+		m.addSummary(r.Record, p)
 	default:
-		m.addSignal(r, key)
+		m.addSignal(r.Record, key)
 	}
 }
 
@@ -140,7 +142,7 @@ func (m *Model) addSummary(r record.Record, p *record.Summary) {
 	m.Add(r)
 }
 
-func (m *Model) addState(r record.Record, key Key, s *record.State) {
+func (m *Model) addState(r prepared, key Key, s *record.State) {
 	old := m.objects[key]
 	if s.Deleted {
 		if old != nil && !r.Time.Before(old.Seen) {
@@ -150,8 +152,7 @@ func (m *Model) addState(r record.Record, key Key, s *record.State) {
 		}
 		return
 	}
-	data := []byte(s.Whole)
-	detail := s.Detail
+	value, err, detail := r.value, r.err, s.Detail
 	if detail == "" {
 		detail = record.Full
 	}
@@ -159,14 +160,11 @@ func (m *Model) addState(r record.Record, key Key, s *record.State) {
 		if old == nil {
 			return // a patch to what is not known says too little
 		}
-		data, detail = mergePatch(old.Value, s.Patch), old.Detail
+		value, err = m.decode(key, mergePatch(old.Value, s.Patch))
+		detail = old.Detail
 	}
-	value, err := decode(key.Kind, data)
 	if err != nil {
 		return
-	}
-	if p, ok := value.(*corev1.Pod); ok {
-		m.share(p, key.Namespace)
 	}
 	if value.GetName() == "" {
 		value.SetName(key.Name)
@@ -176,7 +174,7 @@ func (m *Model) addState(r record.Record, key Key, s *record.State) {
 		m.put(&Object{Key: key, Detail: detail, Value: value, First: r.Time, Seen: r.Time})
 		return
 	}
-	m.replace(old, value, detail, r)
+	m.replace(old, value, detail, r.Record)
 }
 
 func (m *Model) put(o *Object) {

@@ -2,7 +2,6 @@ package model
 
 import (
 	"encoding/json"
-	"maps"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -15,7 +14,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
@@ -114,6 +112,15 @@ func empty(kind string) metav1.Object {
 	return new(Generic)
 }
 
+// decode reads an object's JSON; a pod shares with others what they have in common.
+func (m *Model) decode(key Key, data []byte) (metav1.Object, error) {
+	value, err := decode(key.Kind, data)
+	if p, ok := value.(*corev1.Pod); ok {
+		m.twins.share(p, key.Namespace)
+	}
+	return value, err
+}
+
 // decode reads an object's JSON and drops what the diagnosis never asks for.
 func decode(kind string, data []byte) (metav1.Object, error) {
 	v := empty(kind)
@@ -133,40 +140,6 @@ func decode(kind string, data []byte) (metav1.Object, error) {
 		dropTokens(&p.Spec)
 	}
 	return v, nil
-}
-
-// share lets a pod use the parts of an earlier one that are the same: of 100,000
-// pods, most are alike.
-func (m *Model) share(p *corev1.Pod, namespace string) {
-	owner := controller(p, namespace)
-	if owner == (Key{}) {
-		return
-	}
-	twin := m.twins[owner]
-	if twin == nil {
-		m.twins[owner] = p
-		return
-	}
-	if maps.Equal(p.Labels, twin.Labels) {
-		p.Labels = twin.Labels
-	}
-	same := equality.Semantic.DeepEqual
-	if same(p.Spec.Containers, twin.Spec.Containers) {
-		p.Spec.Containers = twin.Spec.Containers
-	}
-	if same(p.Spec.InitContainers, twin.Spec.InitContainers) {
-		p.Spec.InitContainers = twin.Spec.InitContainers
-	}
-	if same(p.Spec.Volumes, twin.Spec.Volumes) {
-		p.Spec.Volumes = twin.Spec.Volumes
-	}
-	if same(p.Spec.Tolerations, twin.Spec.Tolerations) {
-		p.Spec.Tolerations = twin.Spec.Tolerations
-	}
-	if same(p.Spec.Affinity, twin.Spec.Affinity) {
-		p.Spec.Affinity = twin.Spec.Affinity
-	}
-	p.OwnerReferences = twin.OwnerReferences
 }
 
 // dropTokens takes out the mounts of the service account's token: each pod has

@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -9,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
@@ -19,7 +19,7 @@ type assembler struct {
 	finds  []*find
 	report *Report
 
-	where  places
+	where  *places // nil until it is asked for
 	states map[record.Ref]*state
 	order  []record.Ref
 	events []seenEvent
@@ -93,18 +93,12 @@ func (a *assembler) currentNamespace() {
 
 // collect groups all views by object.
 func (a *assembler) collect() {
-	places := a.places()
-	a.where = places
 	for _, f := range a.finds {
 		for i := range f.full {
 			o := &f.full[i]
 			if o.kind.Kind == "Event" {
-				e, err := a.eventOf(*o, f.piece)
-				if err != nil {
-					a.damage(f.piece, fmt.Errorf("reading event %s: %w", o.head.Metadata.Name, err))
-					continue
-				}
-				a.events = append(a.events, e)
+				o.event.source = f.piece
+				a.events = append(a.events, *o.event)
 				continue
 			}
 			ref := record.Ref{Group: o.kind.Group, Kind: o.kind.Kind, Namespace: o.head.Metadata.Namespace, Name: o.head.Metadata.Name}
@@ -117,7 +111,7 @@ func (a *assembler) collect() {
 		for _, pr := range f.prints {
 			for _, v := range pr.views {
 				if v.Kind.Namespaced && v.Object.GetNamespace() == "" {
-					v.Object.SetNamespace(places.of(v.Ref().Key(), a.current(pr)))
+					v.Object.SetNamespace(a.places().of(v.Ref().Key(), a.current(pr)))
 				}
 				s := a.state(v.Ref().Key(), pr.source)
 				s.views = append(s.views, v)
@@ -176,7 +170,7 @@ func (a *assembler) printed(p *print, e view.Event) seenEvent {
 		e.Resolve(p.now)
 	}
 	if k, ok := a.names.Find(e.About.Kind); (!ok || k.Namespaced) && e.About.Namespace == "" && !p.cmd.everywhere {
-		e.About.Namespace = a.where.of(e.About.Key(), a.current(p))
+		e.About.Namespace = a.places().of(e.About.Key(), a.current(p))
 	}
 	return seenEvent{about: e.About, event: e.Event, source: p.source, name: e.Name, unit: max(e.Seen.Last.Unit, time.Millisecond)}
 }
@@ -187,9 +181,8 @@ func (a *assembler) emitStates() {
 		err error
 	}
 	results := make([]made, len(a.order))
-	const batch = 128
-	each((len(a.order)+batch-1)/batch, func(n int) {
-		for i := n * batch; i < min(len(a.order), (n+1)*batch); i++ {
+	parallel.Batches(len(a.order), 128, func(from, to int) {
+		for i := from; i < to; i++ {
 			s := a.states[a.order[i]]
 			raw, detail, err := s.whole()
 			results[i] = made{record.Record{Time: a.report.Time, Source: s.source, Object: s.ref, Owners: a.owners.above(s.ref.Key()),

@@ -12,6 +12,9 @@ import (
 
 // emitLogs attributes logs to the objects that they are named after.
 func (a *assembler) emitLogs() {
+	if !slices.ContainsFunc(a.finds, func(f *find) bool { return len(f.logs) > 0 }) {
+		return
+	}
 	index := a.newLogIndex()
 	for _, f := range a.finds {
 		for _, l := range f.logs {

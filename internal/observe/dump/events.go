@@ -20,12 +20,12 @@ type seenEvent struct {
 }
 
 // eventOf reads an Event object, of the core or of events.k8s.io.
-func (a *assembler) eventOf(o fullObject, source string) (seenEvent, error) {
-	e := seenEvent{source: source, name: o.head.Metadata.Namespace + "/" + o.head.Metadata.Name}
+func (r reader) eventOf(o fullObject) (*seenEvent, error) {
+	e := &seenEvent{name: o.head.Metadata.Namespace + "/" + o.head.Metadata.Name}
 	if o.head.APIVersion != "v1" {
 		var n eventsv1.Event
 		if err := json.Unmarshal(o.raw, &n); err != nil {
-			return e, err
+			return nil, err
 		}
 		var last time.Time
 		if n.Series != nil {
@@ -37,7 +37,7 @@ func (a *assembler) eventOf(o fullObject, source string) (seenEvent, error) {
 	} else {
 		var n corev1.Event
 		if err := json.Unmarshal(o.raw, &n); err != nil {
-			return e, err
+			return nil, err
 		}
 		var last time.Time
 		if n.Series != nil {
@@ -47,7 +47,7 @@ func (a *assembler) eventOf(o fullObject, source string) (seenEvent, error) {
 		e.times(n.EventTime.Time, n.FirstTimestamp.Time, n.LastTimestamp.Time, last, n.CreationTimestamp.Time)
 		e.count(int(n.Count))
 	}
-	if k, ok := a.names.Find(e.about.Kind); ok && (e.about.Group == "" || k.Group == e.about.Group) {
+	if k, ok := r.names.Find(e.about.Kind); ok && (e.about.Group == "" || k.Group == e.about.Group) {
 		e.about.Group = k.Group
 		if !k.Namespaced {
 			e.about.Namespace = ""
@@ -94,18 +94,20 @@ type eventKey struct {
 // apart by name; an event that is only in texts is taken from the text that shows
 // it most often and most exactly.
 func distinct(all []seenEvent) []seenEvent {
-	groups := map[eventKey][]seenEvent{}
-	var order []eventKey
-	for _, e := range all {
+	at := make(map[eventKey]int, len(all)) // among groups
+	groups := make([][]seenEvent, 0, len(all))
+	for i, e := range all {
 		k := eventKey{e.about.Key(), e.event.Kind, e.event.Reason, e.event.Message}
-		if _, ok := groups[k]; !ok {
-			order = append(order, k)
+		if n, seen := at[k]; seen {
+			groups[n] = append(groups[n], e)
+			continue
 		}
-		groups[k] = append(groups[k], e)
+		at[k] = len(groups)
+		groups = append(groups, all[i:i+1:i+1]) // most are seen once: no copy
 	}
-	var out []seenEvent
-	for _, k := range order {
-		out = append(out, distinctGroup(groups[k])...)
+	out := make([]seenEvent, 0, len(groups))
+	for _, g := range groups {
+		out = append(out, distinctGroup(g)...)
 	}
 	return out
 }

@@ -41,6 +41,8 @@ type fullObject struct {
 	kind resource.Kind
 	head head
 	raw  []byte
+	// event is what an Event says; nil for other objects.
+	event *seenEvent
 }
 
 // print is one output: everything in it was printed at the same time.

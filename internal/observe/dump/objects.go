@@ -3,10 +3,12 @@ package dump
 import (
 	"bytes"
 	"errors"
-	"runtime"
+	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
 )
 
 // objects reads one or several JSON documents with objects of the API in them.
@@ -119,9 +121,10 @@ func (r reader) items(f *find, items [][]byte, apiVersion, kind string) {
 		bad     []error
 		newest  time.Time
 	}, (len(items)+batch-1)/batch)
-	each(len(results), func(i int) {
-		out := &results[i]
-		for _, raw := range items[i*batch : min(len(items), (i+1)*batch)] {
+	parallel.Batches(len(items), batch, func(from, to int) {
+		out := &results[from/batch]
+		out.objects = make([]fullObject, 0, to-from)
+		for _, raw := range items[from:to] {
 			o, err := r.item(raw, apiVersion, kind)
 			if err != nil {
 				out.bad = append(out.bad, err)
@@ -133,6 +136,7 @@ func (r reader) items(f *find, items [][]byte, apiVersion, kind string) {
 			}
 		}
 	})
+	f.full = slices.Grow(f.full, len(items))
 	for _, out := range results {
 		f.full = append(f.full, out.objects...)
 		f.see(out.newest)
@@ -140,28 +144,6 @@ func (r reader) items(f *find, items [][]byte, apiVersion, kind string) {
 			f.damaged(0, "reading an object", err)
 		}
 	}
-}
-
-// each calls f for 0 to n-1, on all cores.
-func each(n int, f func(i int)) {
-	if n == 1 {
-		f(0)
-		return
-	}
-	var wg sync.WaitGroup
-	next := make(chan int)
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := range next {
-				f(i)
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
 }
 
 var errNoObject = errors.New("it has no kind or no name")
@@ -183,5 +165,11 @@ func (r reader) item(raw []byte, apiVersion, kind string) (fullObject, error) {
 			return fullObject{}, err
 		}
 	}
-	return fullObject{kind: r.names.Of(h.APIVersion, h.Kind, h.Metadata.Namespace), head: h, raw: raw}, nil
+	o := fullObject{kind: r.names.Of(h.APIVersion, h.Kind, h.Metadata.Namespace), head: h, raw: raw}
+	if o.kind.Kind == "Event" {
+		if o.event, err = r.eventOf(o); err != nil {
+			return fullObject{}, fmt.Errorf("event %s: %w", h.Metadata.Name, err)
+		}
+	}
+	return o, nil
 }

@@ -16,7 +16,7 @@ type ownership struct {
 }
 
 func newOwnership(states map[record.Ref]*state) ownership {
-	o := ownership{map[record.Ref]record.Ref{}, map[record.Ref]string{}, map[record.Ref]string{}}
+	o := ownership{make(map[record.Ref]record.Ref, len(states)), make(map[record.Ref]string, len(states)), make(map[record.Ref]string, len(states))}
 	for ref, s := range states {
 		o.uid[ref] = s.ref.UID
 		if s.full != nil {

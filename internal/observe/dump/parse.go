@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/describe"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/table"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
@@ -82,7 +83,7 @@ func (r reader) commands(f *find, data []byte) {
 // outputs reads what several commands printed, on all cores.
 func (r reader) outputs(f *find, all []typed) {
 	parts := make([]*find, len(all))
-	each(len(all), func(i int) {
+	parallel.Each(len(all), func(i int) {
 		t := all[i]
 		switch {
 		case len(t.raw) == 0:
@@ -197,40 +198,6 @@ func klogAnywhere(out string) bool {
 	return false
 }
 
-// section is a part of an output: a table, descriptions, or sentences.
-type section struct {
-	kind  string // table, describe or other
-	lines []string
-	line  int
-}
-
-// sections parts a text in which tables and descriptions stand one after the
-// other.
-func sections(text string) []section {
-	all := strings.Split(text, "\n")
-	var out []section
-	for i, l := range all {
-		kind := ""
-		first := i == 0 || strings.TrimSpace(all[i-1]) == "" || len(out) > 0 && out[len(out)-1].kind == "other"
-		switch {
-		case table.Is(l):
-			kind = "table"
-		case strings.HasPrefix(l, "Name:") && first && describe.Is(strings.Join(all[i:min(len(all), i+9)], "\n")):
-			kind = "describe"
-		case answered(l):
-			kind = "other"
-		case len(out) == 0:
-			kind = "other"
-		}
-		if kind == "" || len(out) > 0 && kind == out[len(out)-1].kind && kind != "table" {
-			out[len(out)-1].lines = append(out[len(out)-1].lines, l)
-			continue
-		}
-		out = append(out, section{kind: kind, lines: []string{l}, line: i})
-	}
-	return out
-}
-
 // printed reads tables, descriptions and kubectl's sentences.
 func (r reader) printed(f *find, text string, c command, line int) {
 	source := c.line
@@ -240,12 +207,11 @@ func (r reader) printed(f *find, text string, c command, line int) {
 	p := &print{source: source, cmd: c}
 	understood := false
 	for _, s := range sections(text) {
-		body := strings.Join(s.lines, "\n")
 		switch s.kind {
 		case "table":
-			understood = r.table(f, p, body, line+s.line) || understood
+			understood = r.table(f, p, s.text, line+s.line) || understood
 		case "describe":
-			understood = r.describe(f, p, body, line+s.line) || understood
+			understood = r.describe(f, p, s.text, line+s.line) || understood
 		default:
 			understood = r.sentences(f, p, s, line) || understood
 		}
@@ -317,7 +283,7 @@ var (
 func (r reader) sentences(f *find, p *print, s section, line int) bool {
 	understood := false
 	var rows []string
-	for _, l := range s.lines {
+	for l := range strings.SplitSeq(s.text, "\n") {
 		l = strings.TrimRight(l, " \t\r")
 		if m := notFound.FindStringSubmatch(l); m != nil {
 			r.absent(f, p.cmd, m[1], m[2], l)

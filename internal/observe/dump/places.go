@@ -10,8 +10,14 @@ type places struct {
 	only string
 }
 
-func (a *assembler) places() places {
-	p := places{seen: map[record.Ref]map[string]bool{}}
+// places are found out once, when they are first asked for: whole objects have
+// their namespace.
+func (a *assembler) places() *places {
+	if a.where != nil {
+		return a.where
+	}
+	p := &places{seen: map[record.Ref]map[string]bool{}}
+	a.where = p
 	all := map[string]bool{}
 	see := func(ref record.Ref) {
 		ns := ref.Namespace
@@ -61,7 +67,7 @@ func (a *assembler) current(p *print) string {
 
 // of is the namespace of an object: that of the command, the only one in which
 // an object of this kind and name is seen, or the only one that there is.
-func (p places) of(ref record.Ref, current string) string {
+func (p *places) of(ref record.Ref, current string) string {
 	if current != "" {
 		return current
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 )
 
@@ -71,7 +72,7 @@ func newSource(ctx context.Context) *source {
 func (s *source) records() ([]record.Record, Report, error) {
 	r := reader{names: resource.NewNames()}
 	finds := make([]*find, len(s.pieces))
-	each(len(finds), func(i int) {
+	parallel.Each(len(finds), func(i int) {
 		if s.ctx.Err() == nil {
 			finds[i] = r.parse(s.pieces[i])
 		}

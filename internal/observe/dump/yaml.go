@@ -5,12 +5,25 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/yamljson"
 )
 
 // yamlPart is a document, or an item of a list cut out of one.
 type yamlPart struct {
 	text []byte
 	line int
+	// column is where an item's value starts, behind its dash.
+	column int
+}
+
+// json converts what kubectl printed quickly, and all else by the library.
+func (p yamlPart) json() ([]byte, error) {
+	if out, ok := yamljson.Convert(p.text, p.column); ok {
+		return out, nil
+	}
+	return yaml.YAMLToJSON(dedent(p.text, p.column))
 }
 
 // yaml reads YAML documents. A list is cut at its items, so that they are
@@ -23,7 +36,7 @@ func (r reader) yaml(f *find, data []byte, c command) {
 		}
 		converted := make([][]byte, len(items))
 		errs := make([]error, len(items))
-		each(len(items), func(i int) { converted[i], errs[i] = yaml.YAMLToJSON(items[i].text) })
+		parallel.Each(len(items), func(i int) { converted[i], errs[i] = items[i].json() })
 		var good [][]byte
 		for i, err := range errs {
 			if err != nil {
@@ -65,7 +78,7 @@ func documents(data []byte) []yamlPart {
 		}
 		if bytes.HasPrefix(data[at:end], []byte("---")) {
 			if len(bytes.TrimSpace(data[start:at])) > 0 {
-				out = append(out, yamlPart{data[start:at], startLine})
+				out = append(out, yamlPart{text: data[start:at], line: startLine})
 			}
 			start, startLine = end, line+1
 		}
@@ -73,7 +86,7 @@ func documents(data []byte) []yamlPart {
 		line++
 	}
 	if len(bytes.TrimSpace(data[start:])) > 0 {
-		out = append(out, yamlPart{data[start:], startLine})
+		out = append(out, yamlPart{text: data[start:], line: startLine})
 	}
 	return out
 }
@@ -100,7 +113,7 @@ func cutList(doc yamlPart) (head yamlPart, items []yamlPart, ok bool) {
 	start, startLine, pos := -1, 0, body
 	cut := func() {
 		if start >= 0 {
-			items = append(items, yamlPart{dedent(doc.text[start:pos], len(dash)), startLine})
+			items = append(items, yamlPart{doc.text[start:pos], startLine, len(dash)})
 		}
 	}
 	for ; pos < len(doc.text); line++ {
@@ -129,11 +142,14 @@ func cutList(doc yamlPart) (head yamlPart, items []yamlPart, ok bool) {
 		pos = next
 	}
 	cut()
-	return yamlPart{doc.text[:at], doc.line}, items, len(items) > 0
+	return yamlPart{text: doc.text[:at], line: doc.line}, items, len(items) > 0
 }
 
 // dedent makes a document of an item.
 func dedent(item []byte, by int) []byte {
+	if by == 0 {
+		return item
+	}
 	blank := bytes.Repeat([]byte(" "), by)
 	out := make([]byte, 0, len(item))
 	for j, l := range bytes.SplitAfter(item, []byte("\n")) {

@@ -132,20 +132,33 @@ func env(n *node) []corev1.EnvVar {
 		if k.key == "" {
 			continue
 		}
-		e := corev1.EnvVar{Name: k.key}
-		if m := fromKey.FindStringSubmatch(k.value); m != nil {
-			e.ValueFrom = keySource(m)
-		} else if m := fromField.FindStringSubmatch(k.value); m != nil {
-			version, path, _ := strings.Cut(m[2], ":")
-			e.ValueFrom = &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: version, FieldPath: path}}
-		} else if m := fromLimit.FindStringSubmatch(k.value); m != nil {
-			e.ValueFrom = &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: m[2]}}
-		} else {
+		e := corev1.EnvVar{Name: k.key, ValueFrom: envSource(k.value)}
+		if e.ValueFrom == nil {
 			e.Value = k.rest()
 		}
 		out = append(out, e)
 	}
 	return out
+}
+
+// envSource is where a variable's value comes from; nil if it stands there itself.
+func envSource(value string) *corev1.EnvVarSource {
+	// Most stand there: the expressions are slow.
+	switch {
+	case strings.HasPrefix(value, "<set to the key"):
+		if m := fromKey.FindStringSubmatch(value); m != nil {
+			return keySource(m)
+		}
+	case strings.HasSuffix(value, ")"):
+		if m := fromField.FindStringSubmatch(value); m != nil {
+			version, path, _ := strings.Cut(m[2], ":")
+			return &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: version, FieldPath: path}}
+		}
+		if m := fromLimit.FindStringSubmatch(value); m != nil {
+			return &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: m[2]}}
+		}
+	}
+	return nil
 }
 
 func keySource(m []string) *corev1.EnvVarSource {

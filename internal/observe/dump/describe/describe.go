@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
@@ -29,20 +30,27 @@ func Is(text string) bool {
 	return startsObject(line, strings.SplitN(rest, "\n", 8))
 }
 
-// Parse reads all objects of a text. Failed are the numbers (from 0) of lines at
+// Parse reads all objects of a text, on all cores. Failed are the numbers (from 0) of lines at
 // which an object starts whose kind could not be told.
 func Parse(text string, scope Scope, names *resource.Names) (views []*view.View, failed []int) {
 	lines := strings.Split(text, "\n")
 	starts := objectStarts(lines)
-	for i, at := range starts {
-		end := len(lines)
-		if i+1 < len(starts) {
-			end = starts[i+1]
+	all := make([]*view.View, len(starts))
+	parallel.Batches(len(starts), 64, func(from, to int) {
+		for i := from; i < to; i++ {
+			end := len(lines)
+			if i+1 < len(starts) {
+				end = starts[i+1]
+			}
+			all[i] = parseOne(lines[starts[i]:end], scope, names)
 		}
-		if v := parseOne(lines[at:end], scope, names); v != nil {
+	})
+	views = make([]*view.View, 0, len(all))
+	for i, v := range all {
+		if v != nil {
 			views = append(views, v)
 		} else {
-			failed = append(failed, at)
+			failed = append(failed, starts[i])
 		}
 	}
 	return views, failed

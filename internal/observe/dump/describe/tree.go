@@ -14,6 +14,7 @@ type node struct {
 	kids []*node
 	// lines are the raw lines below the node.
 	lines    []string
+	from     int // where they begin
 	indent   int
 	valueCol int
 }
@@ -22,11 +23,10 @@ type node struct {
 func parseTree(lines []string) *node {
 	root := &node{indent: -1}
 	stack := []*node{root}
-	spans := map[*node]int{root: 0}
 	closeTo := func(n, at int) {
 		for len(stack) > 1 && stack[len(stack)-1].indent >= n {
 			top := stack[len(stack)-1]
-			top.lines = lines[spans[top]:at]
+			top.lines = lines[top.from:at]
 			stack = stack[:len(stack)-1]
 		}
 	}
@@ -53,7 +53,7 @@ func parseTree(lines []string) *node {
 			n.more = append(n.more, lines[i+1:end]...)
 			i = end - 1
 		}
-		spans[n] = i + 1
+		n.from = i + 1
 	}
 	closeTo(-1, len(lines))
 	root.lines = lines

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/parallel"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/resource"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/dump/view"
 )
@@ -62,13 +63,51 @@ func upper(line string) bool {
 	return true
 }
 
-// Parse reads a text of one or several tables.
+// Parse reads a text of one or several tables, on all cores.
 func Parse(text string, scope Scope, names *resource.Names) Table {
+	lines := strings.Split(text, "\n")
 	p := parser{scope: scope, names: names}
-	for i, l := range strings.Split(text, "\n") {
-		p.line(i, strings.TrimRight(l, " \t\r"))
+	for at := 0; at < len(lines); {
+		// Headers are read in their order, the rows below them side by side.
+		end := at + 1
+		for end < len(lines) && !strings.HasPrefix(lines[end], "NAME") && !strings.HasPrefix(lines[end], "LAST") {
+			end++
+		}
+		p.line(at, lines[at])
+		p.rows(at+1, lines[at+1:end])
+		at = end
 	}
 	return p.out
+}
+
+// rows reads lines that have no header among them, of which the first has this
+// number.
+func (p *parser) rows(first int, lines []string) {
+	const batch = 1024
+	parts := make([]parser, (len(lines)+batch-1)/batch)
+	parallel.Batches(len(lines), batch, func(from, to int) {
+		part := &parts[from/batch]
+		*part = parser{scope: p.scope, names: p.names, columns: p.columns, kind: p.kind}
+		for i := from; i < to; i++ {
+			part.line(first+i, lines[i])
+		}
+	})
+	for i := range parts {
+		p.out.join(parts[i].out)
+	}
+}
+
+// join adds what the next lines had.
+func (t *Table) join(o Table) {
+	for _, k := range o.Kinds {
+		if len(t.Kinds) == 0 || t.Kinds[len(t.Kinds)-1].Kind != k.Kind {
+			t.Kinds = append(t.Kinds, k)
+		}
+	}
+	t.Views = append(t.Views, o.Views...)
+	t.Events = append(t.Events, o.Events...)
+	t.Usage = append(t.Usage, o.Usage...)
+	t.Failed = append(t.Failed, o.Failed...)
 }
 
 type parser struct {
@@ -80,6 +119,7 @@ type parser struct {
 }
 
 func (p *parser) line(i int, l string) {
+	l = strings.TrimRight(l, " \t\r")
 	switch {
 	case l == "":
 	case Is(l) || len(p.columns.Names()) == 0 && upper(l) && strings.Contains(l, "  ") && strings.HasPrefix(l, "NAME"):

@@ -105,11 +105,14 @@ type Interval struct {
 // its first and its last time.
 func ParseInterval(s string) (Interval, bool) {
 	s = strings.TrimSpace(s)
+	if !strings.HasSuffix(s, ")") {
+		a := ParseAge(s)
+		return Interval{Last: a, First: a}, a.Known || s == "<unknown>" || s == "<invalid>"
+	}
 	if m := repeated.FindStringSubmatch(s); m != nil {
 		n, err := strconv.Atoi(m[2])
 		i := Interval{Last: ParseAge(m[1]), First: ParseAge(m[3]), Count: n}
 		return i, err == nil && (i.Last.Known || m[1] == "<unknown>")
 	}
-	a := ParseAge(s)
-	return Interval{Last: a, First: a}, a.Known || s == "<unknown>" || s == "<invalid>"
+	return Interval{}, false
 }
