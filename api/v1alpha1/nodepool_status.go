@@ -17,8 +17,9 @@ type NodePoolStatus struct {
 	Making int32 `json:"making,omitempty"`
 	// Unhealthy is how many nodes are bad or under repair.
 	Unhealthy int32 `json:"unhealthy,omitempty"`
-	// Allocatable is the least that a node of the pool was seen to give to pods.
-	Allocatable corev1.ResourceList `json:"allocatable,omitempty"`
+	// Shortfall is by how much a node of the pool was seen to give less to pods than
+	// was foretold: the next is foretold to be so, too.
+	Shortfall corev1.ResourceList `json:"shortfall,omitempty"`
 
 	// Attempts are what was bought for whom, and whether it helped.
 	Attempts []Attempt `json:"attempts,omitempty"`

@@ -102,6 +102,16 @@ func (s *Scheduler) Requested(node string) (milliCPU, memory int64) {
 	return r.GetMilliCPU(), r.GetMemory()
 }
 
+// Exclude keeps First from choosing a node, until it is let in again or the next
+// Load.
+func (s *Scheduler) Exclude(node string, is bool) {
+	if is {
+		s.cluster.excluded[node] = true
+	} else {
+		delete(s.cluster.excluded, node)
+	}
+}
+
 // Mark is a state to come back to with Revert.
 type Mark int
 

@@ -115,7 +115,7 @@ func (t *Trial) First(from int) (index int, node string) {
 	}
 	for i := from; i < len(t.s.cluster.nodes); i++ {
 		n := t.s.cluster.nodes[i].(*framework.NodeInfo)
-		if t.hopeless(n) || t.allowed != nil && !t.allowed[n.Node().Name] {
+		if t.hopeless(n) || t.s.cluster.excluded[n.Node().Name] || t.allowed != nil && !t.allowed[n.Node().Name] {
 			continue
 		}
 		if t.s.framework.RunFilterPlugins(t.s.ctx, t.state, t.pod, n).IsSuccess() {
