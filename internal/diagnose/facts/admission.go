@@ -34,7 +34,7 @@ var refusals = []struct {
 func admission(m *model.Model, emit func(Fact)) {
 	for _, k := range m.EventObjects() {
 		for _, e := range m.Events(k) {
-			if !e.Warning || !strings.HasPrefix(e.Reason, "FailedCreate") && e.Reason != "ProvisioningFailed" && e.Reason != "ReplicaSetCreateError" {
+			if !e.Warning || !strings.HasPrefix(e.Reason, "FailedCreate") && e.Reason != "ReplicaSetCreateError" {
 				continue
 			}
 			refused(m, k, e.Message, evidence("event", e.Reason+": "+e.Message, e.Last), e, emit)
@@ -100,8 +100,24 @@ func refused(m *model.Model, k model.Key, message string, ev Evidence, e *model.
 			}
 		}
 		emit(f)
+		if r.id == "WebhookDown" {
+			badCertificate(f, message, emit)
+		}
 		return
 	}
+}
+
+// badCertificate tells why a webhook cannot be asked, where it is its certificate.
+func badCertificate(f Fact, message string, emit func(Fact)) {
+	switch {
+	case strings.Contains(message, "certificate has expired"):
+		f.ID, f.Message = "CertificateExpired", "the certificate of the admission webhook "+f.Object.Name+" has expired"
+	case strings.Contains(message, "unknown authority"), strings.Contains(message, "certificate is not valid for"), strings.Contains(message, "certificate is valid for"):
+		f.ID, f.Message = "CertificateNotTrusted", "the API server does not trust the certificate of the admission webhook "+f.Object.Name
+	default:
+		return
+	}
+	emit(f)
 }
 
 // webhookAddress is the address of the Service that a webhook is behind.

@@ -19,9 +19,10 @@ var alertClasses = []struct {
 	{"TargetDown", lazyregexp.New(`(?i)missing|vanished|\bNaN\b|absent|no data`), "its figures are missing"},
 	{"CPUThrottled", lazyregexp.New(`(?i)throttl`), "its CPU limit holds it back"},
 	{"OOMAlert", lazyregexp.New(`(?i)oom`), "it runs out of memory"},
+	{"NetworkSlow", lazyregexp.New(`(?i)network.{0,12}(?:latency|delay)|round.?trip`), "its network is slow"},
 	{"Slow", lazyregexp.New(`(?i)latency|slow|response.?time|duration|p9[059]|timeout`), "it answers slowly"},
 	{"RequestsFail", lazyregexp.New(`(?i)error|5xx|fail(?:ure|ed|ing)|unavailable|\b50[0234]\b|unreachable|refused`), "requests to it fail"},
-	{"PacketLoss", lazyregexp.New(`(?i)packet.?loss|retransmi|dropped packets|network.?(?:loss|error)`), "packets are lost"},
+	{"PacketLoss", lazyregexp.New(`(?i)packet.?loss|retransmi|dropped packets|network.?(?:loss|error)|network(?:receive|transmit)err`), "packets are lost"},
 	{"TrafficDrop", lazyregexp.New(`(?i)throughput|traffic|rps|request.?rate|network drop|bandwidth`), "it gets and sends less than before"},
 	{"CPUHigh", lazyregexp.New(`(?i)cpu|load`), "it uses much CPU"},
 	{"MemoryHigh", lazyregexp.New(`(?i)mem(?:ory)?|heap|rss`), "it uses much memory"},
@@ -53,8 +54,11 @@ func alerts(m *model.Model, emit func(Fact)) {
 			if c.id == "CPUThrottled" && !slowToo(m, k) {
 				f.Strength, f.Quiet = 0.5, true
 			}
-			if k.Kind == model.KindNode {
+			switch {
+			case k.Kind == model.KindNode:
 				f.ID = "Node" + c.id
+			case isDNS(m, k) && (c.id == "Slow" || c.id == "RequestsFail"):
+				f.ID, f.Message = "DNSOverloaded", "names are resolved slowly, or not at all"
 			}
 			emit(f)
 		}

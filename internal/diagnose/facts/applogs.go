@@ -84,6 +84,7 @@ var own = map[logline.ID]struct {
 	logline.SettingMissing:     {"SettingMissing", "a setting that it needs is missing", 0.75},
 	logline.CertificateExpired: {"CertificateExpired", "a certificate has expired", 0.9},
 	logline.CertificateUnknown: {"CertificateNotTrusted", "a certificate is not trusted", 0.75},
+	logline.LeaseLost:          {"LeaseLost", "it could not renew its lease at the API server in time, and gave up its work", 0.9},
 	logline.Forbidden:          {"RBACDenied", "its ServiceAccount may not do what it asks the API server for", 0.8},
 	logline.ClockSkew:          {"ClockSkew", "clocks differ: what one machine signs another does not accept", 0.75},
 	logline.ExecFormat:         {"ImageArchMismatch", "its program is built for another processor architecture", 0.9},
@@ -149,8 +150,28 @@ func applog(m *model.Model, w *model.Workload, h health, hit *model.LogHit, emit
 	default:
 		if verb, ok := toward[hit.ID]; ok {
 			callFact(m, w, hit, verb, f, emit)
+			retries(m, w, hit, f, emit)
 		}
 	}
+}
+
+// retries tells that a workload calls again what does not answer, by its name: each
+// time it asks DNS for it, which the fact names.
+func retries(m *model.Model, w *model.Workload, hit *model.LogHit, f Fact, emit func(Fact)) {
+	if hit.Retries == 0 || hit.Retried.IsZero() || hit.ID == logline.NameServerSilent || hit.ID == logline.NameResolution {
+		return
+	}
+	if !slices.ContainsFunc(hit.Addresses, func(a logline.Address) bool { _, err := netip.ParseAddr(a.Host); return err != nil }) {
+		return
+	}
+	f.ID, f.Since, f.Strength = "Retries", hit.Retried, 0.7
+	f.Message = "it calls again and again what does not answer"
+	for _, o := range m.Workloads() {
+		if servesDNS(o) && o != w {
+			f.About = append(f.About, o.Key)
+		}
+	}
+	emit(f)
 }
 
 // endedOfLate says that a container of the workload ended in the last minutes.
@@ -290,7 +311,13 @@ func troubled(m *model.Model, w *model.Workload) bool {
 func outside(m *model.Model, w *model.Workload, all []logline.Address) string {
 	for _, a := range all {
 		host := a.Host
-		if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(host, ".") || strings.Contains(host, ".svc") || strings.HasSuffix(host, ".local") {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			if e := m.Resolve(w.Key.Namespace, host); e.Service == nil && e.Pod == nil && public(ip) {
+				return a.String()
+			}
+			continue
+		}
+		if !strings.Contains(host, ".") || strings.Contains(host, ".svc") || strings.HasSuffix(host, ".local") {
 			continue
 		}
 		if _, ns, _ := strings.Cut(host, "."); m.Get(model.Key{Kind: model.KindNamespace, Name: ns}) != nil {
@@ -302,3 +329,11 @@ func outside(m *model.Model, w *model.Workload, all []logline.Address) string {
 	}
 	return ""
 }
+
+// public says that an address is of the outer world: clusters have private ones.
+func public(ip netip.Addr) bool {
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !shared.Contains(ip)
+}
+
+// shared is the address space of carriers (RFC 6598), which some clusters use, too.
+var shared = netip.MustParsePrefix("100.64.0.0/10")

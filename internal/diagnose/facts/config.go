@@ -2,6 +2,8 @@ package facts
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -117,10 +119,10 @@ func named(m *model.Model, w *model.Workload, emit func(Fact)) {
 				if e.ValueFrom == nil {
 					continue
 				}
-				if r := e.ValueFrom.SecretKeyRef; r != nil && !optional(r.Optional) {
+				if r := e.ValueFrom.SecretKeyRef; r != nil && (!optional(r.Optional) || missed(m, w, e.Name)) {
 					absent("SecretMissing", model.KindSecret, r.Name, "env "+e.Name)
 				}
-				if r := e.ValueFrom.ConfigMapKeyRef; r != nil && !optional(r.Optional) {
+				if r := e.ValueFrom.ConfigMapKeyRef; r != nil && (!optional(r.Optional) || missed(m, w, e.Name)) {
 					absent("ConfigMapMissing", model.KindConfigMap, r.Name, "env "+e.Name)
 				}
 			}
@@ -134,6 +136,19 @@ func named(m *model.Model, w *model.Workload, emit func(Fact)) {
 			}
 		}
 	}
+}
+
+// missed says that the last lines of a workload's logs name a variable: without what
+// is optional to Kubernetes, the app may not start all the same.
+func missed(m *model.Model, w *model.Workload, variable string) bool {
+	for _, l := range m.LogsOf(w) {
+		for _, tail := range l.Tail {
+			if slices.ContainsFunc(tail, func(line string) bool { return strings.Contains(line, variable) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func optional(o *bool) bool { return o != nil && *o }

@@ -14,6 +14,7 @@ var Detectors = []Detector{
 	{"storage", storage},
 	{"nodes", nodes},
 	{"system", system},
+	{"controlPlane", controlPlaneParts},
 	{"applogs", applogs},
 	{"alerts", alerts},
 	{"workloads", workloads},

@@ -93,6 +93,7 @@ var Kinds = map[string]Kind{
 	"CertificateExpired":     {0.93, 1, "a certificate has run out", "Renew the certificate.", "kubectl -n {ns} get secrets"},
 	"CertificateNotTrusted":  {0.7, 0.5, "a certificate is not trusted", "Install the CA, or correct the certificate.", "kubectl -n {ns} logs {kind}/{name}"},
 	"ClockSkew":              {0.8, 0.5, "clocks differ", "Set the nodes' clocks.", "kubectl get nodes"},
+	"LeaseLost":              {0.3, 0.5, "it could not show the API server in time that it is alive", "See whether the API server and etcd are slow.", "kubectl -n kube-system get leases"},
 	"NodeClockSkew":          {0.9, 0, "the node's clock is wrong", "Set the node's clock.", "kubectl get nodes"},
 	// Services
 	"ServiceSelectsNothing":   {0.95, 1, "the Service's selector fits no pod", "Correct the selector.", "kubectl -n {ns} edit service {name}"},
@@ -205,6 +206,7 @@ var Kinds = map[string]Kind{
 	"TrafficLost":     {0.5, 0.3, "what comes in is held up there", "Look at its network and at what comes before it.", "kubectl -n {ns} get pods -o wide"},
 	"PacketLoss":      {0.7, 0.5, "it loses packets", "Look at the pod's and the node's network.", "kubectl -n {ns} get pods -o wide"},
 	"Slow":            {0.25, 1, "it answers slowly", "See what it waits for.", "kubectl -n {ns} top pods"},
+	"Retries":         {0.05, 0, "it calls again and again", "Bound the retries: wait longer each time, and give up.", "kubectl -n {ns} logs {kind}/{name}"},
 	"RequestsFail":    {0.15, 1.5, "requests fail", "See what it calls.", "kubectl -n {ns} logs {kind}/{name}"},
 	"TrafficDrop":     {0.05, 0.4, "there is less traffic than before", "See what comes before it.", "kubectl -n {ns} get pods"},
 	"TargetDown":      {0.1, 0.7, "it does not answer the monitoring", "See to its pods.", "kubectl -n {ns} get pods"},

@@ -51,7 +51,7 @@ func slowAndBusy(m *model.Model) (slow map[model.Key]model.Alert, busy map[model
 		}
 		for _, k := range alertObjects(m, a) {
 			switch alertClasses[c].id {
-			case "Slow", "PacketLoss":
+			case "Slow", "NetworkSlow", "PacketLoss":
 				if old, ok := slow[k]; !ok || a.Change > old.Change {
 					slow[k] = a
 				}

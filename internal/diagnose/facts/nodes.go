@@ -117,6 +117,9 @@ func nodeEvent(m *model.Model, key model.Key, n *corev1.Node, e *model.Event, em
 			Evidence: []Evidence{evidence("event", e.Reason+": "+e.Message, e.Last)}}
 		f.Still = status == corev1.ConditionFalse || status == corev1.ConditionUnknown ||
 			!r.whenBad && m.Now.Sub(e.Last) < 90*time.Second
+		if r.id == "NodeRebooted" && !f.Still && m.Now.Sub(e.Last) < time.Hour {
+			f.Still, f.Quiet = true, true // what ran there came back without what it had in memory
+		}
 		if !f.Still {
 			f.Gone, f.Until = "the node is ready, and it did not come again", e.Last
 		}

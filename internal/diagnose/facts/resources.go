@@ -29,7 +29,8 @@ func resources(m *model.Model, emit func(Fact)) {
 			f.ID = map[string]string{"disk": "VolumeFull", "inodes": "VolumeFull", "memory": "MemoryNearLimit", "pids": "TooManyProcesses"}[u.Resource]
 		} else if node != "" {
 			f.Object = model.Key{Kind: model.KindNode, Name: node}
-			f.ID = map[string]string{"disk": "NodeDiskPressure", "inodes": "NodeDiskPressure", "memory": "NodeMemoryPressure", "pids": "NodePIDPressure", "conntrack": "ConntrackFull"}[u.Resource]
+			f.ID = map[string]string{"disk": "NodeDiskPressure", "inodes": "NodeDiskPressure", "memory": "NodeMemoryPressure", "pids": "NodePIDPressure", "conntrack": "ConntrackFull", "cpu": "NodeCPUHigh"}[u.Resource]
+			f.Quiet = u.Resource == "cpu" // a busy processor by itself harms nobody
 		}
 		if f.ID != "" {
 			emit(f)

@@ -17,7 +17,7 @@ func restarted(m *model.Model, emit func(Fact)) {
 		all := len(w.Pods) > 0
 		for _, p := range w.Pods {
 			at := restartOf(p)
-			all = all && !at.IsZero() && m.Now.Sub(at) < 20*time.Minute && at.Sub(p.Since()) > time.Minute
+			all = all && !at.IsZero() && m.Now.Sub(at) < time.Hour && at.Sub(p.Since()) > time.Minute
 			if at.After(last) {
 				last = at
 			}

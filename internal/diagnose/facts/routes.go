@@ -26,16 +26,26 @@ var routeParts = lazyregexp.New(`(?m)` +
 	`|(?:\buri:\s*["']?|proxy_pass\s+|\burl:\s*["']?)(?:lb|https?|grpc)://(?:\$\{[^:}]*:)?([a-zA-Z0-9][\w-]*)` +
 	`|\bcluster:\s*["']?([a-zA-Z0-9][\w-]*)`)
 
+// upstreams are nginx's names for the servers behind them.
+var upstreams = lazyregexp.New(`(?s)\bupstream\s+([\w.-]+)\s*\{[^}]*?\bserver\s+([a-zA-Z0-9][\w-]*)`)
+
 // routesIn are the routes of a text.
 func routesIn(text string, in model.Key) []route {
 	var out []route
 	path, to := "", ""
+	behind := map[string]string{}
+	for _, g := range upstreams.FindAllStringSubmatch(text, 200) {
+		behind[g[1]] = g[2]
+	}
 	for _, g := range routeParts.FindAllStringSubmatch(text, 2000) {
 		switch {
 		case g[1] != "":
 			path = g[1]
 		default:
 			to = g[2] + g[3]
+			if server, ok := behind[to]; ok {
+				to = server
+			}
 		}
 		if path != "" && to != "" {
 			out = append(out, route{path, to, in})

@@ -15,7 +15,7 @@ import (
 // services finds Services that lead nowhere, or to the wrong port.
 func services(m *model.Model, emit func(Fact)) {
 	for _, s := range m.Services() {
-		if len(s.Spec.Selector) == 0 || s.Spec.Type == corev1.ServiceTypeExternalName || !s.Object.Shown() && len(s.Spec.Selector) == 0 {
+		if len(s.Spec.Selector) == 0 && len(s.Workloads) == 0 || s.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}
 		if selectsNothing(m, s, emit) {

@@ -79,7 +79,9 @@ func why(m *model.Model, o *model.Object, c *corev1.PersistentVolumeClaim, emit 
 			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
 			say("StorageClassMissing", fmt.Sprintf("it asks for the storage class %q, which does not exist", class))
 			return
-		case e.Reason == "ProvisioningFailed" && strings.Contains(e.Message, "exceeded quota"):
+		case e.Reason == "ProvisioningFailed" && strings.Contains(e.Message, "kubernetes.io/no-provisioner"):
+			// The class makes no volumes: the claim waits for one made by hand.
+			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
 		case e.Reason == "ProvisioningFailed":
 			f.Evidence = append(f.Evidence, evidence("event", e.Message, e.Last))
 			say("ProvisioningFails", "its storage class cannot make a volume: "+clipError(e.Message, 160))

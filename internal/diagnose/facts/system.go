@@ -16,9 +16,7 @@ func system(m *model.Model, emit func(Fact)) {
 	unattended(m, emit)
 	proxies(m, emit)
 	dns(m, emit)
-	for _, c := range m.Components() {
-		component(m, c, emit)
-	}
+	components(m, emit)
 	for node, n := range m.Network() {
 		if n.Dropped > 0 && strings.Contains(n.Reason, "conntrack") {
 			emit(Fact{ID: "ConntrackFull", Object: model.Key{Kind: model.KindNode, Name: node}, Still: true, Size: float64(n.Dropped),
@@ -136,10 +134,23 @@ func nodeReady(m *model.Model, name string) bool {
 	return true
 }
 
+// servesDNS says that a workload is the cluster's DNS.
+func servesDNS(w *model.Workload) bool {
+	return w.Key.Name == "coredns" || w.Key.Name == "kube-dns" || w.Labels()["k8s-app"] == "kube-dns"
+}
+
+// isDNS says that an object is the cluster's DNS, or the Service before it.
+func isDNS(m *model.Model, k model.Key) bool {
+	if w := m.Workload(k); w != nil {
+		return servesDNS(w)
+	}
+	return k.Kind == model.KindService && k.Namespace == "kube-system" && k.Name == "kube-dns"
+}
+
 // dns finds a cluster DNS without a ready pod.
 func dns(m *model.Model, emit func(Fact)) {
 	for _, w := range m.Workloads() {
-		if w.Key.Name != "coredns" && w.Key.Name != "kube-dns" && w.Labels()["k8s-app"] != "kube-dns" {
+		if !servesDNS(w) {
 			continue
 		}
 		h := healthOf(w)
@@ -163,12 +174,31 @@ var componentFacts = map[string]string{
 	"kube-proxy/down": "KubeProxyDown", "coredns/down": "DNSDown", "coredns/overloaded": "DNSOverloaded", "coredns/slow": "DNSOverloaded",
 }
 
-func component(m *model.Model, c model.Component, emit func(Fact)) {
+// sameTrouble is after what pause a part's trouble is another one.
+const sameTrouble = 30 * time.Minute
+
+// components finds what is reported of parts, again and again while it lasts.
+func components(m *model.Model, emit func(Fact)) {
+	type id struct{ name, problem, node string }
+	began, last := map[id]time.Time{}, map[id]model.Component{}
+	for _, c := range m.Components() {
+		k := id{c.Name, c.Problem, c.Node}
+		if old, ok := last[k]; !ok || c.Time.Sub(old.Time) > sameTrouble {
+			began[k] = c.Time
+		}
+		last[k] = c
+	}
+	for k, c := range last {
+		component(m, c, began[k], emit)
+	}
+}
+
+func component(m *model.Model, c model.Component, since time.Time, emit func(Fact)) {
 	id := componentFacts[c.Name+"/"+c.Problem]
 	if id == "" {
 		return
 	}
-	f := Fact{ID: id, Object: model.Key{Kind: "Component", Name: c.Name}, Still: m.Now.Sub(c.Time) < 10*time.Minute, Since: c.Time, Strength: 0.95,
+	f := Fact{ID: id, Object: model.Key{Kind: "Component", Name: c.Name}, Still: m.Now.Sub(c.Time) < 10*time.Minute, Since: since, Strength: 0.95,
 		Message:  c.Name + " is " + c.Problem + ": " + clip(c.Message, 160),
 		Evidence: []Evidence{evidence("state", c.Name+" "+c.Problem+": "+c.Message, c.Time)}}
 	if c.Node != "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -22,7 +23,7 @@ func trends(m *model.Model, emit func(Fact)) {
 		removedAPI(m, w, emit)
 	}
 	for _, o := range m.Objects(model.KindCronJob) {
-		missed(m, o, emit)
+		unstarted(m, o, emit)
 	}
 }
 
@@ -122,13 +123,19 @@ func removedAPI(m *model.Model, w *model.Workload, emit func(Fact)) {
 	}
 }
 
-// missed finds CronJobs that the controller has given up to start.
-func missed(m *model.Model, o *model.Object, emit func(Fact)) {
+// unstarted finds CronJobs that the controller has given up to start.
+func unstarted(m *model.Model, o *model.Object, emit func(Fact)) {
+	c, _ := o.Value.(*batchv1.CronJob)
 	for _, e := range m.Events(o.Key) {
-		if e.Reason != "FailedNeedsStart" && e.Reason != "TooManyMissedTimes" {
+		if e.Reason != "FailedNeedsStart" && e.Reason != "MissSchedule" {
 			continue
 		}
-		emit(Fact{ID: "CronJobMissed", Object: o.Key, Still: recent(m, e), Since: e.First, Until: e.Last, Strength: 0.9, Message: "it is not started any more: too many runs were missed",
-			Evidence: []Evidence{evidence("event", e.Reason+": "+e.Message, e.Last)}})
+		f := Fact{ID: "CronJobMissed", Object: o.Key, Still: recent(m, e), Since: e.First, Until: e.Last, Strength: 0.9, Message: "it is not started any more: its time passed before it could be",
+			Evidence: []Evidence{evidence("event", e.Reason+": "+e.Message, e.Last)}}
+		if c != nil && e.Count > 1 {
+			// Once is chance; again and again without a run since, it has stopped.
+			f.Still = c.Status.LastScheduleTime == nil || c.Status.LastScheduleTime.Time.Before(e.Last)
+		}
+		emit(f)
 	}
 }

@@ -30,7 +30,7 @@ func (in *Incident) Chain() []Link {
 		queue = queue[1:]
 		edges := slices.Clone(g.out[at])
 		slices.SortStableFunc(edges, func(a, b int) int {
-			return g.Facts[g.Edges[a].Effect].Since.Compare(g.Facts[g.Edges[b].Effect].Since)
+			return g.earlier(g.Edges[a].Effect, g.Edges[b].Effect)
 		})
 		for _, n := range edges {
 			e := g.Edges[n]
@@ -43,6 +43,15 @@ func (in *Incident) Chain() []Link {
 		}
 	}
 	return out
+}
+
+// earlier orders facts by when they began; those of which that is not known are last.
+func (g *Graph) earlier(a, b int) int {
+	s, t := g.Facts[a].Since, g.Facts[b].Since
+	if s.IsZero() || t.IsZero() {
+		return t.Compare(s)
+	}
+	return s.Compare(t)
 }
 
 func (g *Graph) sentence(e Edge) string {

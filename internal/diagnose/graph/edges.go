@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/facts"
@@ -76,6 +78,9 @@ func (g *Graph) add(e Edge) {
 // still holds, or held when the effect began, and did not begin long after it.
 func (g *Graph) plausible(c, e int, r rules.Rule) (ordered, ok bool) {
 	cause, effect := &g.Facts[c], &g.Facts[e]
+	if r.Says != "" && !slices.ContainsFunc(strings.Split(r.Says, "|"), func(s string) bool { return strings.Contains(effect.Message, s) }) {
+		return false, false
+	}
 	if !cause.Still {
 		if effect.Still || !g.counts(c) {
 			return false, false
@@ -105,5 +110,5 @@ func (g *Graph) counts(i int) bool {
 
 // firm says that a fact's beginning was recorded, rather than when it was seen.
 func firm(f *facts.Fact) bool {
-	return f.ID == "WorkloadChanged" || f.ID == "ConfigChanged" || f.ID == "NodeRebooted"
+	return f.ID == "WorkloadChanged" || f.ID == "ConfigChanged" || f.ID == "NodeRebooted" || f.ID == "Retries"
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ func pair(r rules.Rule, cause, effect model.Key) []facts.Fact {
 		{ID: r.Cause, Object: cause, Still: true, Since: recordtest.Start, Strength: 0.9},
 		{ID: r.Effect, Object: effect, Still: true, Since: recordtest.Start.Add(time.Minute), Strength: 0.9},
 	}
+	out[1].Message, _, _ = strings.Cut(r.Says, "|")
 	if r.Relation == rules.Names && cause == cart && effect == other {
 		out[0].About = []model.Key{other}
 	}
@@ -97,6 +99,9 @@ func TestEveryRule(t *testing.T) {
 		f := pair(r, o.cause, o.effect)
 		if !joins(f) {
 			t.Errorf("%s of %s does not explain %s of %s (%s)", r.Cause, o.cause, r.Effect, o.effect, r.Relation)
+		}
+		if f[1].Message = "something else"; r.Says != "" && joins(f) {
+			t.Errorf("%s explains %s though that says something else", r.Cause, r.Effect)
 		}
 		f[0].Still, f[0].Until = false, recordtest.Start.Add(-time.Hour)
 		if joins(f) {

@@ -28,6 +28,8 @@ var (
 	urlLike = lazyregexp.New(`([a-zA-Z][a-zA-Z0-9+.-]*)://(?:[^\s/@"']*@)?([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)(?::(\d{1,5}))?(/[^\s"'<>|?,;)]*)?`)
 	// hostPort is host:port, not a time of day and not a file's line.
 	hostPort = lazyregexp.New(`(?:^|[\s"'=(\[/@,])([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)[:/](\d{2,5})(?:$|[\s"')\],;:/.])`)
+	// libpq is how PostgreSQL's clients name a server, in old and new versions.
+	libpq    = lazyregexp.New(`(?:server at|on host) \\?"([a-zA-Z0-9][\w.:-]*)\\?"(?: \([\da-f.:]+\))?(?:,| and accepting\s+TCP/IP connections on) port (\d{2,5})`)
 	numeric  = lazyregexp.New(`^\d+(\.\d+)?$`)
 	sourceAt = lazyregexp.New(`\.(go|js|ts|py|java|rb|cs|php|c|cc|cpp|rs|kt|scala)$`)
 )
@@ -53,6 +55,12 @@ func Addresses(text string) []Address {
 			add(Address{Scheme: strings.ToLower(m[1]), Host: strings.ToLower(m[2]), Port: port, Path: m[4]})
 		}
 		rest = urlLike.ReplaceAllString(text, " ")
+	}
+	if strings.Contains(rest, " port ") {
+		for _, m := range libpq.FindAllStringSubmatch(rest, 4) {
+			port, _ := strconv.Atoi(m[2])
+			add(Address{Host: strings.ToLower(m[1]), Port: port})
+		}
 	}
 	for _, m := range hostPort.FindAllStringSubmatch(rest, 8) {
 		port, _ := strconv.Atoi(m[2])

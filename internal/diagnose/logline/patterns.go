@@ -43,6 +43,7 @@ const (
 	EtcdSlow           ID = "EtcdSlow"           // none
 	EtcdNoSpace        ID = "EtcdNoSpace"        // none
 	EtcdNoLeader       ID = "EtcdNoLeader"       // none
+	LeaseLost          ID = "LeaseLost"          // none
 	APIRemoved         ID = "APIRemoved"         // target: kind
 	APIThrottled       ID = "APIThrottled"       // none
 )
@@ -69,6 +70,7 @@ var Patterns = []Pattern{
 	row(EtcdNoSpace, ``, "mvcc: database space exceeded"),
 	row(EtcdNoLeader, ``, "etcdserver: no leader", "etcdserver: leader changed", "lost leader"),
 	row(EtcdSlow, ``, "took too long", "slow fdatasync", "apply request took too long"),
+	row(LeaseLost, ``, "leaderelection lost", "leader election lost", "failed to renew lease"),
 	row(ClockSkew, `is not yet valid:? current time \S+ is before`, "is not yet valid"),
 	row(CertificateExpired, ``, "certificate has expired", "certificate is expired", "certificate expired", "certificateexpiredexception", "cert_has_expired", "notafter:"),
 	row(CertificateUnknown, ``, "certificate signed by unknown authority", "unable to find valid certification path", "self signed certificate", "self-signed certificate", "certificate verify failed", "x509: certificate is valid for"),
@@ -81,7 +83,7 @@ var Patterns = []Pattern{
 	row(DBAccessDenied, ``, "wrongpass invalid username", "noauth authentication required", "invalid username-password pair", "sasl authentication failed", "auth failed: authenticationfailed", "mongoservererror: authentication failed"),
 	row(DBUnknown, `(?:unknown database|database)\s+\\?['"]?([\w.-]+)`, "unknown database", `" does not exist`),
 	row(DBTooMany, ``, "too many connections", "remaining connection slots are reserved", "sorry, too many clients", "max number of clients reached", "user has exceeded the 'max_user_connections'", "max_user_connections"),
-	row(DBReadOnly, ``, "--read-only option", "--super-read-only option", "read-only transaction", "cannot execute insert in a read-only", "cannot execute update in a read-only", "readonly you can't write against a read only", "notwritableprimary", "server is running with the --read-only", "database is read-only"),
+	row(DBReadOnly, ``, "--read-only option", "--super-read-only option", "read-only transaction", "cannot execute insert in a read-only", "cannot execute update in a read-only", "readonly you can't write against a read only", "notwritableprimary", "server is running with the --read-only", "database is read-only", "read-only-allow-delete block"),
 	row(AddressInUse, `(?:address already in use|eaddrinuse|port)[^\d]*?(?:[\d.]+\.\d+:|:::?|\*:|port:?\s*)?(\d{2,5})\b`, "address already in use", "eaddrinuse", "address in use", "was already in use", "is already in use", "only one usage of each socket address"),
 	row(AddressInUse, `(?::|port )(\d{2,5}).*address already in use`, "address already in use"),
 	row(OutOfMemory, ``, "java.lang.outofmemoryerror", "heap out of memory", "fatal error: runtime: out of memory", "cannot allocate memory", "std::bad_alloc", "memoryerror", "out of memory:"),
@@ -98,7 +100,7 @@ var Patterns = []Pattern{
 	row(NameResolution, ``, "name or service not known", "temporary failure in name resolution", "name does not resolve", "dns resolution failed"),
 	// What a client that balances by itself says when its registry has nobody left.
 	row(Unavailable, `(?:for (?:the )?service|instances available for):?\s+([\w.-]+)`, "no servers available for service", "does not contain an instance for the service", "no instances available for"),
-	row(DBUnreachable, ``, "communications link failure", "can't connect to mysql server", "could not connect to server", "could not open jdbc connection", "unable to acquire jdbc connection", "cannotgetjdbcconnection", "redisconnectionexception", "serverselectionerror", "no servers available", "unable to connect to redis", "connection to database failed", "failed to obtain jdbc connection", "it was not possible to connect to the redis server"),
+	row(DBUnreachable, ``, "communications link failure", "can't connect to mysql server", "could not connect to server", "connection to server at ", "could not open jdbc connection", "unable to acquire jdbc connection", "cannotgetjdbcconnection", "redisconnectionexception", "serverselectionerror", "no servers available", "unable to connect to redis", "connection to database failed", "failed to obtain jdbc connection", "it was not possible to connect to the redis server"),
 	row(ConnectionRefused, ``, "connection refused", "econnrefused", "connectexception: connection refused"),
 	row(NoRoute, ``, "no route to host", "ehostunreach", "network is unreachable", "enetunreach", "host is unreachable"),
 	row(ConnectionTimeout, ``, "connection timed out", "connect timed out", "i/o timeout", "etimedout", "context deadline exceeded", "deadline exceeded", "read timed out", "timeout exceeded", "sockettimeoutexception", "timed out after", "request timed out", "operation timed out", "timeout awaiting", "request timeout", "upstream request timeout"),

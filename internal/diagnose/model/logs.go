@@ -35,6 +35,10 @@ type LogHit struct {
 	// is the log's length: errors at the start only are often start-up noise.
 	From, To, Of int
 	First, Last  time.Time
+	// Retried is when the first of the lines says that it tries again; Retries how
+	// many do.
+	Retried time.Time
+	Retries int
 }
 
 // Late says that the lines go on to the end of the log.
@@ -100,10 +104,20 @@ func (l *Log) add(hit logline.Hit, p *record.Log, line string, at int) {
 	}
 	h.Count++
 	h.To = at
-	if t := lineTime(line); !t.IsZero() {
+	t := lineTime(line)
+	if !t.IsZero() {
 		h.Last = t
 	}
+	if strings.Contains(line, "etr") && again.MatchString(clip(line, 300)) {
+		h.Retries++
+		if h.Retried.IsZero() {
+			h.Retried = t
+		}
+	}
 }
+
+// again is what those say who call once more after a failure.
+var again = lazyregexp.New(`(?i)\bretr(?:y|ies|ying)\b`)
 
 var stamp = lazyregexp.New(`^\D{0,12}(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))`)
 

@@ -62,6 +62,9 @@ func (x *index) addServices(m *Model) {
 				}
 			}
 		}
+		if len(s.Workloads) == 0 && len(v.Spec.Selector) == 0 && !o.Shown() {
+			s.byName(byNamespace[o.Key.Namespace])
+		}
 		x.services = append(x.services, s)
 		x.svcByKey[o.Key] = s
 		x.svcByName[o.Key.Name] = append(x.svcByName[o.Key.Name], s)
@@ -70,6 +73,17 @@ func (x *index) addServices(m *Model) {
 		}
 	}
 	x.countEndpoints(m)
+}
+
+// byName takes the workload of the Service's name for what is behind it: a table does
+// not show the selector.
+func (s *Service) byName(all []*Workload) {
+	for _, w := range all {
+		if w.Key.Name == s.Key.Name {
+			s.Workloads = append(s.Workloads, w)
+			s.Pods = append(s.Pods, w.Pods...)
+		}
+	}
 }
 
 func (x *index) countEndpoints(m *Model) {

@@ -34,6 +34,9 @@ type Row struct {
 	Relation      Relation
 	// Within is how long after the cause the effect may begin; 0 is without limit.
 	Within time.Duration
+	// Says is what the effect must say for the cause to explain it: one of these,
+	// parted by "|".
+	Says string
 	// Sentence is what to say of it; {cause} and {effect} stand for the objects.
 	Sentence string
 	// Why it is true, and Source where to read it.
@@ -45,6 +48,9 @@ type Rule struct {
 	Cause, Effect string
 	*Row
 }
+
+// timeouts is what a probe says that got no answer in time.
+const timeouts = "deadline exceeded|timed out|timeout"
 
 const docs = "https://kubernetes.io/docs/"
 

@@ -33,3 +33,20 @@ func TestTable(t *testing.T) {
 	}
 	t.Logf("%d rules, %d pairs, %d first causes", len(rows), len(Table()), len(first))
 }
+
+// TestOnce wants each cause and effect to stand once for a relation: of two rows
+// that say the same of them, only the first would ever be told.
+func TestOnce(t *testing.T) {
+	type pair struct {
+		cause, effect string
+		relation      Relation
+	}
+	seen := map[pair]string{}
+	for _, r := range Table() {
+		p := pair{r.Cause, r.Effect, r.Relation}
+		if old, ok := seen[p]; ok {
+			t.Errorf("%s -> %s (%s) stands twice: %q and %q", r.Cause, r.Effect, r.Relation, old, r.Sentence)
+		}
+		seen[p] = r.Sentence
+	}
+}

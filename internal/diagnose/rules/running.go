@@ -2,7 +2,7 @@ package rules
 
 // running is why containers end.
 var running = []Row{
-	{Cause: "CrashedBySignal OOMKilled ContainerExited AppOutOfMemory PortConflict Killed AppError",
+	{Cause: "CrashedBySignal OOMKilled ContainerExited Killed AppError",
 		Effect: "CrashLoop PodsNotReady", Relation: Same,
 		Sentence: "the containers of {effect} end and are started again",
 		Why:      "CrashLoopBackOff is the kubelet's growing pause", Source: docs + "concepts/workloads/pods/pod-lifecycle/#restart-policy"},
@@ -19,7 +19,7 @@ var running = []Row{
 		Sentence: "the probe finds nobody to ask",
 		Why:      "a process that has ended does not answer", Source: docs + "concepts/configuration/liveness-readiness-startup-probes/"},
 	{Cause: "CredentialsRejected DatabaseMissing",
-		Effect: "DatabaseUnreachable AppError", Relation: Same,
+		Effect: "DatabaseUnreachable", Relation: Same,
 		Sentence: "{effect} gets no connection to its database",
 		Why:      "a pool that cannot log in reports that it has no connection", Source: "https://github.com/brettwooldridge/HikariCP"},
 	{Cause: "AddressWrongPort AddressMisspelt AddressUnknown",

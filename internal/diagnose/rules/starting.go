@@ -16,7 +16,7 @@ var starting = []Row{
 		Effect: "PodsNotReady", Relation: Same,
 		Sentence: "the pods of {effect} wait for configuration that is not there",
 		Why:      "the kubelet resolves references before it starts a container", Source: docs + "concepts/configuration/configmap/"},
-	{Cause: "SecretMissing ConfigMapMissing SettingMissing",
+	{Cause: "SecretMissing ConfigMapMissing",
 		Effect: "ContainerExited AppError", Relation: Same,
 		Sentence: "{effect} ends since its configuration is not there",
 		Why:      "apps check their settings at start", Source: docs + "tasks/debug/debug-application/debug-pods/"},

@@ -131,7 +131,7 @@ func (a *assembler) state(ref record.Ref, source string) *state {
 }
 
 func (a *assembler) setClock() {
-	k := clock{created: map[record.Ref]time.Time{}, started: map[record.Ref]time.Time{}, report: a.report}
+	k := clock{created: map[record.Ref]time.Time{}, started: map[record.Ref]time.Time{}, running: map[record.Ref]time.Time{}, report: a.report}
 	for ref, s := range a.states {
 		if s.full != nil && !s.full.head.Metadata.CreationTimestamp.IsZero() {
 			k.created[ref] = s.full.head.Metadata.CreationTimestamp
@@ -143,6 +143,9 @@ func (a *assembler) setClock() {
 			}
 			if p, ok := v.Object.(*corev1.Pod); ok && p.Status.StartTime != nil {
 				k.started[ref] = p.Status.StartTime.Time
+				if c := p.Status.ContainerStatuses; len(c) == 1 && c[0].State.Running != nil {
+					k.running[ref] = c[0].State.Running.StartedAt.Time
+				}
 			}
 		}
 	}

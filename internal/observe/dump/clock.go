@@ -79,9 +79,9 @@ func newestIn(raw []byte) time.Time {
 	}
 }
 
-// newestShown is the newest time that a description shows as past.
-func newestShown(p *print) time.Time {
-	var newest time.Time
+// newestShown is the newest time that a description shows as past, and the newest
+// heartbeat of a node.
+func newestShown(p *print) (newest, pulse time.Time) {
 	see := func(t time.Time) {
 		if t.After(newest) {
 			newest = t
@@ -107,17 +107,22 @@ func newestShown(p *print) time.Time {
 		case *corev1.Node:
 			for _, c := range o.Status.Conditions {
 				see(c.LastHeartbeatTime.Time)
+				if c.LastHeartbeatTime.After(pulse) {
+					pulse = c.LastHeartbeatTime.Time
+				}
 			}
 		}
 	}
-	return newest
+	return newest, pulse
 }
 
 // clock finds when the texts were printed.
 type clock struct {
 	// created and started are the exact times that the dump has of objects.
 	created, started map[record.Ref]time.Time
-	report           *Report
+	// running is since when pods of one container have that running.
+	running map[record.Ref]time.Time
+	report  *Report
 }
 
 // set gives each print its time and the report the dump's. A print's time is
@@ -125,24 +130,32 @@ type clock struct {
 // their creation is known from elsewhere in the dump; the prints around it give
 // that of one which shows none.
 func (k *clock) set(finds []*find) {
-	var latest time.Time
-	exact := 0
-	for _, f := range finds {
-		for _, p := range f.prints {
-			if t, ok := k.byAges(p); ok {
-				p.now = t
-				exact++
-				if t.After(latest) {
-					latest = t
-				}
-			}
-		}
+	latest := k.exact(finds, k.byAges)
+	if latest.IsZero() {
+		latest = k.exact(finds, k.byEvents)
 	}
 	dump, origin, sure := k.dumpTime(finds, latest)
 	k.report.Time, k.report.Origin, k.report.Exact = dump, origin, sure
 	for _, f := range finds {
 		k.between(f.prints, dump)
 	}
+}
+
+// exact gives the prints the times that one way tells, and returns the latest.
+func (k *clock) exact(finds []*find, tell func(*print) (time.Time, bool)) (latest time.Time) {
+	for _, f := range finds {
+		for _, p := range f.prints {
+			t, ok := tell(p)
+			if !ok {
+				continue
+			}
+			p.now = t
+			if t.After(latest) {
+				latest = t
+			}
+		}
+	}
+	return latest
 }
 
 // between gives a time to prints whose ages do not tell it. Commands of one file
@@ -193,9 +206,13 @@ func (k *clock) latestBy(p *print) time.Time {
 	return latest
 }
 
+// soon is within what time after the newest time in it a file is taken to have been
+// saved when its own time says so; later, it was rather copied.
+const soon = time.Hour
+
 // dumpTime is the dump's time and how it is known.
 func (k *clock) dumpTime(finds []*find, byAges time.Time) (t time.Time, origin string, sure bool) {
-	var newest, date, file time.Time
+	var newest, pulse, date, file time.Time
 	where := ""
 	for _, f := range finds {
 		for _, d := range f.dates {
@@ -206,6 +223,9 @@ func (k *clock) dumpTime(finds []*find, byAges time.Time) (t time.Time, origin s
 		if f.newest.After(newest) {
 			newest, where = f.newest, f.piece
 		}
+		if f.pulse.After(pulse) {
+			pulse = f.pulse
+		}
 		if f.time.After(file) {
 			file = f.time
 		}
@@ -215,9 +235,12 @@ func (k *clock) dumpTime(finds []*find, byAges time.Time) (t time.Time, origin s
 		if newest.After(byAges) {
 			return newest.UTC(), "the newest time in " + where, true
 		}
-		return byAges.UTC(), "ages of objects whose creation time is known", true
+		return byAges.UTC(), "ages of what has a known time", true
 	case !date.IsZero():
 		return date, "the output of date", true
+	case !newest.IsZero() && pulse.IsZero() && file.After(newest) && file.Sub(newest) < soon:
+		// Nothing in it is renewed all the time: it may be all that happened.
+		return file.UTC(), "the files' own time", false
 	case !newest.IsZero():
 		return newest.UTC(), "the newest time in " + where, true
 	case !file.IsZero():
@@ -226,25 +249,51 @@ func (k *clock) dumpTime(finds []*find, byAges time.Time) (t time.Time, origin s
 	return time.Time{}, "not known", false
 }
 
-// byAges is the time at which all ages fit, exact to a minute.
+// span is the times that are left for a print by the ages that it shows.
+type span struct{ lo, hi time.Time }
+
+// fit takes in that what was at a time has an age; early is by how much it may have
+// been before that time.
+func (s *span) fit(at time.Time, a view.Age, early time.Duration) {
+	if at.IsZero() || !a.Known || a.Unit > time.Minute {
+		return
+	}
+	from := at.Add(a.Span)
+	if from.Add(-early).After(s.lo) {
+		s.lo = from.Add(-early)
+	}
+	if to := from.Add(a.Unit); s.hi.IsZero() || to.Before(s.hi) {
+		s.hi = to
+	}
+}
+
+// time is the first that is left. Ages that contradict each other are of objects
+// that were made anew.
+func (s *span) time() (time.Time, bool) {
+	return s.lo, !s.lo.IsZero() && s.lo.Before(s.hi.Add(3*time.Second))
+}
+
+// byAges is the time at which all ages of objects fit, exact to a minute.
 func (k *clock) byAges(p *print) (time.Time, bool) {
-	var lo, hi time.Time
+	var s span
 	for _, v := range p.views {
-		if !v.Age.Known || v.Age.Unit > time.Minute {
-			continue
-		}
-		created, ok := k.created[v.Ref().Key()]
-		if !ok {
-			continue
-		}
-		from := created.Add(v.Age.Span)
-		if from.After(lo) {
-			lo = from
-		}
-		if to := from.Add(v.Age.Unit); hi.IsZero() || to.Before(hi) {
-			hi = to
+		s.fit(k.created[v.Ref().Key()], v.Age, 0)
+	}
+	return s.time()
+}
+
+// byEvents is that time by the ages of the events that go with a time that a pod's
+// description has: a container was started, the kubelet took note of the pod some
+// seconds after it was placed.
+func (k *clock) byEvents(p *print) (time.Time, bool) {
+	var s span
+	for _, e := range p.events {
+		switch e.Event.Reason {
+		case "Started":
+			s.fit(k.running[e.About.Key()], e.Seen.Last, time.Second)
+		case "Scheduled":
+			s.fit(k.started[e.About.Key()], e.Seen.Last, 5*time.Second)
 		}
 	}
-	// Ages that contradict each other are of objects that were made anew.
-	return lo, !lo.IsZero() && lo.Before(hi.Add(3*time.Second))
+	return s.time()
 }

@@ -27,6 +27,9 @@ type find struct {
 	// newest is the newest time in the piece of which it is certain that it was
 	// in the past when the piece was made.
 	newest time.Time
+	// pulse is the newest time of what is renewed every few minutes: it is not far
+	// from when the piece was made.
+	pulse time.Time
 	// dates are times that the piece gives as those of its making.
 	dates  []time.Time
 	damage []Damage
@@ -106,11 +109,19 @@ func (f *find) join(p *find) {
 	f.empty += p.empty
 	f.refused += p.refused
 	f.see(p.newest)
+	f.beat(p.pulse)
 }
 
 // see notes a time that was past when the piece was made.
 func (f *find) see(t time.Time) {
 	if t.After(f.newest) {
 		f.newest = t
+	}
+}
+
+// beat notes a time of what is renewed every few minutes.
+func (f *find) beat(t time.Time) {
+	if t.After(f.pulse) {
+		f.pulse = t
 	}
 }

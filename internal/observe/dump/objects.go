@@ -57,6 +57,8 @@ func (r reader) document(f *find, s *scanner, c command) error {
 				isList = true
 				return true, s.array(func(v []byte) bool { items = append(items, v); return true })
 			}
+			// An empty list is null where the server's Go slice was nil.
+			isList = bytes.HasPrefix(s.data[s.pos:], []byte("null"))
 		case "metadata":
 			v, err := s.value()
 			if bytes.Contains(v, []byte(`"remainingItemCount"`)) {
@@ -120,6 +122,7 @@ func (r reader) items(f *find, items [][]byte, apiVersion, kind string) {
 		objects []fullObject
 		bad     []error
 		newest  time.Time
+		pulse   time.Time
 	}, (len(items)+batch-1)/batch)
 	parallel.Batches(len(items), batch, func(from, to int) {
 		out := &results[from/batch]
@@ -131,8 +134,12 @@ func (r reader) items(f *find, items [][]byte, apiVersion, kind string) {
 				continue
 			}
 			out.objects = append(out.objects, o)
-			if t := newestIn(raw); t.After(out.newest) {
+			t := newestIn(raw)
+			if t.After(out.newest) {
 				out.newest = t
+			}
+			if (o.kind.Kind == "Node" || o.kind.Kind == "Lease") && t.After(out.pulse) {
+				out.pulse = t
 			}
 		}
 	})
@@ -140,6 +147,7 @@ func (r reader) items(f *find, items [][]byte, apiVersion, kind string) {
 	for _, out := range results {
 		f.full = append(f.full, out.objects...)
 		f.see(out.newest)
+		f.beat(out.pulse)
 		for _, err := range out.bad {
 			f.damaged(0, "reading an object", err)
 		}

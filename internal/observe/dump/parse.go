@@ -217,7 +217,9 @@ func (r reader) printed(f *find, text string, c command, line int) {
 		}
 	}
 	if p.views != nil || p.events != nil || p.usage != nil {
-		f.see(newestShown(p))
+		newest, pulse := newestShown(p)
+		f.see(newest)
+		f.beat(pulse)
 		f.prints = append(f.prints, p)
 	}
 	if !understood {

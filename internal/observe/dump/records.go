@@ -38,6 +38,7 @@ func (r reader) records(f *find, data []byte) {
 			rec.Source = fmt.Sprintf("%s:%d", f.piece, n)
 		}
 		f.see(rec.Time)
+		f.beat(rec.Time) // a journal is written all the time
 		f.records = append(f.records, rec)
 	}
 }
