@@ -158,7 +158,7 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 	if g.intake, err = intake.New(intake.Options{Journal: g.journal, Live: g.controller, HashKey: key, Kept: kept}); err != nil {
 		return err
 	}
-	if g.watcher, err = objects.New(objects.Options{Config: access, To: g.intake, Again: g.controller, SecretKey: key, Refreshed: g.controller.Renew}); err != nil {
+	if g.watcher, err = objects.New(objects.Options{Config: access, To: g.intake, SecretKey: key}); err != nil {
 		return err
 	}
 	go func() {

@@ -70,6 +70,9 @@ const (
 	// Some facts come with time alone. It is looked for them more often while
 	// something fails.
 	tickFailing, tickQuiet = 5 * time.Second, 15 * time.Second
+	// window is how long the model keeps what happened, beyond what open incidents
+	// are about; it forgets once in forgetEvery.
+	window, forgetEvery = 6 * time.Hour, time.Minute
 )
 
 // Controller keeps Incidents. It is an Appender for records.
@@ -79,13 +82,11 @@ type Controller struct {
 	outbox *outbox
 
 	// mu guards the model and what is known. An evaluation holds it.
-	mu    sync.Mutex
-	model *model.Model
-	// next takes the place of model once it is whole: what ended long ago is not
-	// in it.
-	next    *model.Model
-	known   Known
-	started time.Time
+	mu        sync.Mutex
+	model     *model.Model
+	known     Known
+	started   time.Time
+	forgotten time.Time // when the model last forgot
 }
 
 var _ journal.Appender = (*Controller)(nil)
@@ -116,23 +117,6 @@ func (c *Controller) Append(records ...record.Record) error {
 	lost := c.queue.put(records)
 	c.opts.Meter.Records(len(records), lost)
 	return nil
-}
-
-// Renew begins a new model beside the old one; what it returns puts it in place,
-// once all objects have been handed over again. So what ended long ago does not
-// fill the memory.
-func (c *Controller) Renew() func() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.next = model.New()
-	return func() {
-		c.take()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.next != nil {
-			c.model, c.next = c.next, nil
-		}
-	}
 }
 
 // Verdict answers a question about now, from what is known.
@@ -259,9 +243,6 @@ func (c *Controller) take() (relevant bool) {
 		}
 		relevant = relevant || matters(r)
 		c.model.Add(r)
-		if c.next != nil {
-			c.next.Add(r)
-		}
 	}
 	return relevant
 }
@@ -294,6 +275,7 @@ func (c *Controller) evaluate() time.Duration {
 	result := diagnose.Of(c.model, diagnose.Options{Now: now})
 	next, actions := Decide(c.known, result.Incidents, now, c.opts.Policy)
 	c.known = next
+	c.forget(now)
 	uids := make([]string, len(actions))
 	for i := range actions {
 		uids[i] = c.uid(actions[i].Incident.Status.FirstCause.Object)
@@ -314,6 +296,34 @@ func (c *Controller) evaluate() time.Duration {
 		c.act(a, uids[i], now)
 	}
 	return took
+}
+
+// forget lets the model drop what nothing needs any more; mu is held.
+func (c *Controller) forget(now time.Time) {
+	if now.Sub(c.forgotten) < forgetEvery {
+		return
+	}
+	c.forgotten = now
+	needed := map[model.Key]bool{}
+	for i := range c.known.Incidents {
+		if e := &c.known.Incidents[i]; e.Open() {
+			about(&e.Status, needed)
+		}
+	}
+	c.model.Forget(now.Add(-window), func(k model.Key) bool { return needed[k] })
+}
+
+// about adds the objects that an incident's story is about.
+func about(s *v1alpha1.IncidentStatus, to map[model.Key]bool) {
+	add := func(o v1alpha1.ObjectRef) { to[model.Key{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}] = true }
+	add(s.FirstCause.Object)
+	for _, c := range s.Candidates {
+		add(c.Object)
+	}
+	for _, l := range s.Chain {
+		add(l.From)
+		add(l.To)
+	}
 }
 
 // uid is that of an object that is known; mu is held.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose"
+	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
@@ -148,19 +150,28 @@ func receive[T any](t *testing.T, from chan T) T {
 	panic("not reached")
 }
 
-func TestRenewForgetsWhatIsGone(t *testing.T) {
-	c := New(Options{Store: newMemory()})
-	_ = c.Append(crashing(t)...)
-	if v := c.Verdict(diagnose.Options{}); len(v.Incidents) != 1 {
-		t.Fatalf("%d incidents", len(v.Incidents))
+func TestModelForgetsButWhatAnIncidentIsAbout(t *testing.T) {
+	now := time.Now()
+	c := New(Options{Store: newMemory(), Now: func() time.Time { return now }})
+	warning := func(pod string) record.Record {
+		return record.Record{Time: now, Object: record.Ref{Kind: "Pod", Namespace: "shop", Name: pod}, Payload: &record.Event{Kind: "Warning", Reason: "BackOff", Message: "Back-off restarting failed container", Last: now}}
 	}
-	done := c.Renew()
-	if v := c.Verdict(diagnose.Options{}); len(v.Incidents) != 1 {
-		t.Errorf("%d incidents while the model is renewed", len(v.Incidents))
+	const culprit, other = "web-5d9c7b4f6d-abcde", "other"
+	_ = c.Append(append(crashing(t), warning(culprit), warning(other))...)
+	c.take()
+	c.evaluate()
+	if n := len(c.Incidents()); n == 0 {
+		t.Fatal("no incident")
 	}
-	done()
-	if v := c.Verdict(diagnose.Options{}); len(v.Incidents) != 0 {
-		t.Errorf("%d incidents of objects that were not handed over again", len(v.Incidents))
+	count := func(pod string) int { return len(c.model.Events(model.Key{Kind: "Pod", Namespace: "shop", Name: pod})) }
+	if count(culprit) != 1 || count(other) != 1 {
+		t.Fatalf("before: %d Events of the culprit, %d of another", count(culprit), count(other))
+	}
+	now = now.Add(window + time.Minute)
+	c.known.Incidents = slices.DeleteFunc(c.known.Incidents, func(e Entry) bool { return e.Status.FirstCause.Object.Name != "web" })
+	c.forget(now)
+	if count(culprit) != 1 || count(other) != 0 {
+		t.Errorf("after: %d Events of the culprit, want 1; %d of another, want 0", count(culprit), count(other))
 	}
 }
 

@@ -170,8 +170,12 @@ func cores(m *model.Model, w *model.Workload, p *model.Pod, emit func(Fact)) {
 		return
 	}
 	c := all[0]
+	number := fmt.Sprint(len(all))
+	if len(all) == model.MaxEach {
+		number = "at least " + number
+	}
 	f := Fact{ID: "CrashedBySignal", Object: w.Key, Still: true, Since: c.Time, Pods: []model.Key{p.Key}, Strength: 0.97, Size: float64(len(all)),
-		Message: fmt.Sprintf("%s in container %s crashed on %s, %d times, and left core dumps", c.Executable, c.Container, signalName(syscall.Signal(c.Signal)), len(all))}
+		Message: fmt.Sprintf("%s in container %s crashed on %s, %s times, and left core dumps", c.Executable, c.Container, signalName(syscall.Signal(c.Signal)), number)}
 	f.Evidence = append(f.Evidence, evidence("exit", "core dump: "+signalName(syscall.Signal(c.Signal))+", stack "+clip(fmt.Sprint(c.Stack), 300), c.Time))
 	emit(f)
 	bytes := int64(0)
@@ -180,8 +184,8 @@ func cores(m *model.Model, w *model.Workload, p *model.Pod, emit func(Fact)) {
 	}
 	if len(all) >= 3 {
 		emit(Fact{ID: "CoreStorm", Object: w.Key, Still: true, Since: all[0].Time, Pods: []model.Key{p.Key}, Size: float64(bytes),
-			Message:  fmt.Sprintf("%d core dumps of together %d MB", len(all), bytes>>20),
-			Evidence: []Evidence{evidence("exit", fmt.Sprintf("%d core dumps by pod %s", len(all), p.Key.Name), all[0].Time)}})
+			Message:  fmt.Sprintf("%s core dumps of together %d MB", number, bytes>>20),
+			Evidence: []Evidence{evidence("exit", fmt.Sprintf("%s core dumps by pod %s", number, p.Key.Name), all[0].Time)}})
 	}
 }
 

@@ -117,7 +117,7 @@ func (m *Model) add(r prepared) {
 	case *record.Log:
 		m.addLog(r, key, p)
 	case *record.Alert:
-		m.Alerts = append(m.Alerts, newAlert(r.Record, key, p))
+		m.Alerts = keepLast(append(m.Alerts, newAlert(r.Record, key, p)))
 	case *record.Summary:
 		m.addSummary(r.Record, p)
 	default:

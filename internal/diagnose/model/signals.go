@@ -112,11 +112,11 @@ func abs(v float64) float64 {
 func (m *Model) addSignal(r record.Record, key Key) {
 	switch p := r.Payload.(type) {
 	case *record.Exit:
-		m.exits[key] = append(m.exits[key], Exit{*p, r.Time})
+		m.exits[key] = keepEnds(append(m.exits[key], Exit{*p, r.Time}))
 	case *record.OOMKill:
-		m.oom = append(m.oom, OOM{*p, r.Time, key, r.Node})
+		m.oom = keepLast(append(m.oom, OOM{*p, r.Time, key, r.Node}))
 	case *record.CoreDump:
-		m.cores[key] = append(m.cores[key], Core{*p, r.Time, r.Node})
+		m.cores[key] = keepEnds(append(m.cores[key], Core{*p, r.Time, r.Node}))
 	case *record.Usage:
 		m.usage[usageID{key, r.Node, p.Resource, p.Container}] = *p
 		if p.Resource == "memory" && key.Kind == KindPod {
@@ -127,7 +127,7 @@ func (m *Model) addSignal(r record.Record, key Key) {
 	case *record.Pressure:
 		m.pressure[usageID{key, r.Node, p.Resource, p.Container}] = *p
 	case *record.Component:
-		m.components = append(m.components, Component{*p, r.Time, key, r.Node})
+		m.components = keepLast(append(m.components, Component{*p, r.Time, key, r.Node}))
 	case *record.Network:
 		n := m.network[r.Node]
 		if n == nil {
@@ -136,7 +136,7 @@ func (m *Model) addSignal(r record.Record, key Key) {
 		}
 		n.Dropped += p.Dropped
 	case *record.Pull:
-		m.pulls[key] = append(m.pulls[key], *p)
+		m.pulls[key] = keepEnds(append(m.pulls[key], *p))
 	case *record.Probe:
 		c := m.probes[key]
 		if c == nil {
@@ -149,17 +149,18 @@ func (m *Model) addSignal(r record.Record, key Key) {
 			c.Failed++
 		}
 	case *record.Audit:
-		m.audits = append(m.audits, Audit{*p, r.Time, key})
+		m.audits = keepLast(append(m.audits, Audit{*p, r.Time, key}))
 	}
 }
 
-// Exits are the ends of an object's processes, as its node saw them.
+// Exits are the ends of an object's processes, as its node saw them: of many, the
+// first and the last.
 func (m *Model) Exits(k Key) []Exit { return m.exits[k] }
 
 // OOMs are all kills for want of memory.
 func (m *Model) OOMs() []OOM { return m.oom }
 
-// Cores are the core dumps of an object.
+// Cores are the core dumps of an object: of many, the first and the last.
 func (m *Model) Cores(k Key) []Core { return m.cores[k] }
 
 // Components are the troubles of the system's parts.

@@ -111,10 +111,7 @@ func (s *store) Replace(list []any, _ string) error {
 			return err
 		}
 		if s.isEvents() && !since.IsZero() && !records[0].Time.After(since) {
-			if s.w.opts.Again != nil {
-				_ = s.w.opts.Again.Append(records...) // it has had them once
-			}
-			continue
+			continue // it was handed on before
 		}
 		s.w.hand(s.kind, records...)
 	}

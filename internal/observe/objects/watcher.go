@@ -24,9 +24,6 @@ type Options struct {
 	// To is given the records. It must not block: while it does, a kind is not
 	// watched, and what the API server then drops is listed again.
 	To journal.Appender
-	// Again is given the Events that To has had, when they are listed anew: for who
-	// begins from nothing at a refresh. Default none.
-	Again journal.Appender
 	// Resources are further kinds, as widgets.example.com.
 	Resources []string
 	// SecretKey makes hashes of Secrets' values, so that a change shows; without
@@ -38,9 +35,6 @@ type Options struct {
 	// Refresh is how often all objects are listed and handed over again, so that
 	// who keeps differences gets whole ones. Default 5 hours.
 	Refresh time.Duration
-	// Refreshed is called when a refresh begins; what it returns once all kinds
-	// have been handed over again. Default none.
-	Refreshed func() func()
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -64,11 +58,10 @@ type Watcher struct {
 	source *source
 	logs   *crashLogs // nil if none are read
 
-	mu      sync.Mutex
-	status  map[string]*KindStatus
-	ready   chan struct{}
-	first   map[string]chan struct{} // closed once a kind was tried
-	waiting func(kind string)        // of a refresh
+	mu     sync.Mutex
+	status map[string]*KindStatus
+	ready  chan struct{}
+	first  map[string]chan struct{} // closed once a kind was tried
 }
 
 // New makes a watcher; Run starts it.
@@ -167,7 +160,6 @@ func await(ctx context.Context, c <-chan struct{}) bool {
 func (w *Watcher) watchOnce(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, w.opts.Refresh)
 	defer cancel()
-	w.beginRefresh()
 	var all sync.WaitGroup
 	for _, k := range w.kinds {
 		if w.stores[k.Kind] == nil {
@@ -192,27 +184,6 @@ func (w *Watcher) awaitMakers(ctx context.Context) {
 	for _, k := range kinds(makers) {
 		if !await(ctx, w.first[k.Kind]) {
 			return
-		}
-	}
-}
-
-// beginRefresh calls Refreshed, and what that returned once all kinds are listed.
-func (w *Watcher) beginRefresh() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.opts.Refreshed == nil {
-		return
-	}
-	done := w.opts.Refreshed()
-	left := map[string]bool{}
-	for _, k := range w.kinds {
-		left[k.Kind] = w.stores[k.Kind] != nil
-	}
-	w.waiting = func(kind string) {
-		delete(left, kind)
-		if len(left) == 0 && done != nil {
-			done()
-			done = nil
 		}
 	}
 }
@@ -274,9 +245,6 @@ func (w *Watcher) tried(kind string) {
 	case <-w.first[kind]:
 	default:
 		close(w.first[kind])
-	}
-	if w.waiting != nil {
-		w.waiting(kind)
 	}
 }
 
