@@ -29,14 +29,13 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/intake"
-	"github.com/bulkhead-k8s/bulkhead/internal/observe/node"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/objects"
 )
 
 // diagnosis is the log-book with what writes it and what reads it.
 //
-//	watcher -> intake -> journal
-//	                  -> controller -> Incidents, webhooks
+//	watcher, node -> intake -> journal
+//	                        -> controller -> Incidents, webhooks
 type diagnosis struct {
 	journal    *journal.Journal
 	intake     *intake.Intake
@@ -54,6 +53,9 @@ const diagnosisWait = 20 * time.Second
 // startDiagnosis runs it in the work tier. That it cannot run does not end the
 // cluster: `bulkhead status` and `bulkhead why` say so.
 func (d *Daemon) startDiagnosis(options *kube.Options) {
+	if !d.config.Enabled(config.ComponentDiagnosis) || d.config.Simulate {
+		d.leaveCores()
+	}
 	if !d.config.Enabled(config.ComponentDiagnosis) {
 		return
 	}
@@ -110,20 +112,6 @@ func (d *Daemon) diagnose(ctx context.Context, access *rest.Config) error {
 	return nil
 }
 
-// observeNode records what this machine's kernel and container runtime tell, which
-// is sooner, and more, than what the kubelet tells the API server.
-func (d *Daemon) observeNode(ctx context.Context, g *diagnosis) {
-	err := node.Run(ctx, node.Options{
-		NodeName: d.config.NodeName, Append: g.intake.Append, Owners: g.watcher.OwnersOf,
-		CgroupRoot: d.config.CgroupRoot(), RuntimeEndpoint: d.runtime.Endpoint(),
-		KubeletRoot: filepath.Join(d.config.DataDir, "kubelet"), PodLogs: d.config.PodLogsDir(),
-		Gatherers: []prometheus.Gatherer{legacyregistry.DefaultGatherer},
-	})
-	if err != nil {
-		slog.Error("this node is not observed", "err", err)
-	}
-}
-
 func newDiagnosis(c *config.Config, access *rest.Config) (*diagnosis, error) {
 	key, err := hashKey(filepath.Join(c.DataDir, "config", "journal-hash.key"))
 	if err != nil {
@@ -158,7 +146,7 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 	if g.intake, err = intake.New(intake.Options{Journal: g.journal, Live: g.controller, HashKey: key, Kept: kept}); err != nil {
 		return err
 	}
-	if g.watcher, err = objects.New(objects.Options{Config: access, To: g.intake, SecretKey: key}); err != nil {
+	if g.watcher, err = objects.New(objects.Options{Config: access, To: withPulls{g.intake}, SecretKey: key}); err != nil {
 		return err
 	}
 	go func() {

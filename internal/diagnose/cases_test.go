@@ -46,6 +46,21 @@ func refused(message string) func(*rt.Cluster) {
 	}
 }
 
+// dumpsCore is a Node.js server that aborts: one core was looked at, one of the next
+// ones only counted.
+func dumpsCore(c *rt.Cluster) {
+	c.Crashes("cart", 134, "Error")
+	core := func(ago time.Duration, p *record.CoreDump) {
+		p.Container, p.Signal, p.Executable = "cart", 6, "/usr/bin/node"
+		c.Said = append(c.Said, record.Record{Time: rt.Now.Add(-ago), Source: "core", Object: rt.Ref(c.Pod("cart")), Node: "n1", Payload: p})
+	}
+	core(12*time.Minute, &record.CoreDump{PID: 11, Bytes: 47 << 20, Threads: 11, Log: []string{"GET /a", "GET /b%00", ""}, Stack: []string{
+		"0x7f823baa8eec (libc.so.6+0x8aeec)", "raise+0x12 (libc.so.6)", "abort+0xd3 (libc.so.6)", "node::Abort+0x2d (node)",
+		"v8::internal::(anonymous namespace)::HandleApiCallHelper<false>+0x8d (node)", "Builtins_InterpreterEntryTrampoline+0xdc (node)", "Builtins_InterpreterEntryTrampoline+0xdc (node)", "node::Start+0x58f (node)",
+	}})
+	core(5*time.Minute, &record.CoreDump{PID: 17, Others: 6, Dropped: "more than 3 cores in 10m0s: not looked at"})
+}
+
 func gone(c *rt.Cluster) { c.Gone("cart") }
 
 func crash(c *rt.Cluster) { c.Crashes("cart", 1, "Error") }
@@ -200,6 +215,7 @@ var failures = []failure{
 
 	{"memory limit", down1, func(c *rt.Cluster) { c.Crashes("cart", 137, "OOMKilled") }, "OOMKilled", "Deployment/cart"},
 	{"signal", down1, func(c *rt.Cluster) { c.Crashes("cart", 134, "Error") }, "CrashedBySignal", "Deployment/cart"},
+	{"core dump", down1, dumpsCore, "CrashedBySignal", "Deployment/cart"},
 	{"exit code", down1, crash, "ContainerExited", "Deployment/cart"},
 	{"port taken", crash, logs("Error: listen EADDRINUSE: address already in use :::7000"), "PortConflict", "Deployment/cart"},
 	{"password", crash, logs("Access denied for user 'cart'@'10.1.0.5' (using password: YES)"), "CredentialsRejected", "Deployment/cart"},

@@ -196,7 +196,7 @@ func TestRecordsAfterNowAreLeftOut(t *testing.T) {
 }
 
 func TestStories(t *testing.T) {
-	for _, name := range []string{"image's name", "quota", "password", "kubelet", "signal"} {
+	for _, name := range []string{"image's name", "quota", "password", "kubelet", "signal", "core dump"} {
 		i := slices.IndexFunc(failures, func(f failure) bool { return f.name == name })
 		c := rt.New()
 		failures[i].symptoms(c)

@@ -38,6 +38,15 @@ func ownExecutable() (string, error) {
 	return filepath.EvalSymlinks(executable)
 }
 
+// Beside is the path of a program in the directory of this one.
+func Beside(name string) (string, error) {
+	own, err := ownExecutable()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(filepath.Dir(own), name), nil
+}
+
 // findProgram returns containerd or its shim: the program beside us, which was built with
 // us and is small, else the daemon's executable, which is the same program when
 // it is called by that name, at the price in package shim's comment.

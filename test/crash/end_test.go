@@ -56,7 +56,7 @@ func TestResetLeavesNothing(t *testing.T) {
 	networks, err := m.PodNetworks()
 	m.must(err)
 	for what, there := range m.traces() {
-		if len(there) == 0 && what != "log links" {
+		if len(there) == 0 && what != "log links" && what != "core dumps' handler" {
 			t.Errorf("before reset, there are no %s: the test looks at the wrong place", what)
 		}
 	}
@@ -103,7 +103,64 @@ func (m *machine) traces() map[string][]string {
 			traces["log links"] = append(traces["log links"], link)
 		}
 	}
+	traces["core dumps' handler"] = m.coreHandler()
 	return traces
+}
+
+// coreHandler is what the kernel runs for core dumps if that is of this cluster.
+func (m *machine) coreHandler() (ours []string) {
+	m.Helper()
+	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
+	m.must(err)
+	if strings.Contains(string(pattern), m.Config.DataDir+"/") {
+		ours = append(ours, strings.TrimSpace(string(pattern)))
+	}
+	return ours
+}
+
+// Who handled core dumps before does so again once the daemon has stopped, also
+// where it was killed.
+func TestCoreDumpsAreHandledAsBefore(t *testing.T) {
+	m := newMachine(t, cluster.Options{})
+	installed := func() {
+		t.Helper()
+		m.eventually(30*time.Second, "core dumps are handled", func() error {
+			if len(m.coreHandler()) == 0 {
+				return os.ErrNotExist
+			}
+			return nil
+		})
+	}
+	before, err := os.ReadFile("/proc/sys/kernel/core_pattern")
+	m.must(err)
+	if strings.Contains(string(before), "/cores/handler ") {
+		t.Skip("another Bulkhead on this machine handles core dumps")
+	}
+	m.up()
+	installed()
+	m.must(m.Down(m.ctx, false))
+	m.sameCores(before, "down")
+
+	m.up()
+	installed()
+	m.Kill()
+	if len(m.coreHandler()) == 0 {
+		t.Error("after a kill, core dumps are lost: the handler should stay until the daemon is back")
+	}
+	m.up()
+	installed()
+	m.Kill()
+	m.bulkhead("down", "--data-dir", m.Config.DataDir)
+	m.sameCores(before, "a kill and down")
+}
+
+func (m *machine) sameCores(before []byte, after string) {
+	m.Helper()
+	now, err := os.ReadFile("/proc/sys/kernel/core_pattern")
+	m.must(err)
+	if string(now) != string(before) {
+		m.Errorf("after %s, core dumps go to %q, before to %q", after, now, before)
+	}
 }
 
 func exists(path string) bool {

@@ -43,6 +43,9 @@ func (s *space) crashing(name string, command ...string) {
 	spec := server()
 	spec.Containers[0].Args = command
 	spec.Containers[0].ReadinessProbe = nil
+	// The first process of a namespace cannot be ended by a signal of its own.
+	share := true
+	spec.ShareProcessNamespace = &share
 	_, err := kube.AppsV1().Deployments(s.name).Create(s.ctx, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec:       appsv1.DeploymentSpec{Replicas: &one, Selector: selector(name), Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels(name)}, Spec: spec}},

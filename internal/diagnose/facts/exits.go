@@ -16,6 +16,7 @@ import (
 // exits finds how containers ended.
 func exits(m *model.Model, emit func(Fact)) {
 	for _, w := range m.Workloads() {
+		crashes(m, w, emit) // first: they say more than the same ends otherwise do
 		for _, p := range w.Pods {
 			for _, c := range p.Statuses() {
 				if c.State.Terminated != nil {
@@ -29,7 +30,6 @@ func exits(m *model.Model, emit func(Fact)) {
 				t.FinishedAt.Time = e.Time
 				ended(m, w, p, corev1.ContainerStatus{Name: e.Container, RestartCount: 1}, t, emit)
 			}
-			cores(m, w, p, emit)
 		}
 	}
 	for _, o := range m.OOMs() {
@@ -162,31 +162,6 @@ var signalNames = map[syscall.Signal]string{
 	1: "SIGHUP", 2: "SIGINT (interrupt)", 3: "SIGQUIT", 4: "SIGILL (illegal instruction)", 5: "SIGTRAP",
 	6: "SIGABRT (it aborted itself)", 7: "SIGBUS (bad memory access)", 8: "SIGFPE (arithmetic error)", 9: "SIGKILL",
 	11: "SIGSEGV (invalid memory access)", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS (forbidden system call)",
-}
-
-func cores(m *model.Model, w *model.Workload, p *model.Pod, emit func(Fact)) {
-	all := m.Cores(p.Key)
-	if len(all) == 0 {
-		return
-	}
-	c := all[0]
-	number := fmt.Sprint(len(all))
-	if len(all) == model.MaxEach {
-		number = "at least " + number
-	}
-	f := Fact{ID: "CrashedBySignal", Object: w.Key, Still: true, Since: c.Time, Pods: []model.Key{p.Key}, Strength: 0.97, Size: float64(len(all)),
-		Message: fmt.Sprintf("%s in container %s crashed on %s, %s times, and left core dumps", c.Executable, c.Container, signalName(syscall.Signal(c.Signal)), number)}
-	f.Evidence = append(f.Evidence, evidence("exit", "core dump: "+signalName(syscall.Signal(c.Signal))+", stack "+clip(fmt.Sprint(c.Stack), 300), c.Time))
-	emit(f)
-	bytes := int64(0)
-	for _, c := range all {
-		bytes += c.Bytes
-	}
-	if len(all) >= 3 {
-		emit(Fact{ID: "CoreStorm", Object: w.Key, Still: true, Since: all[0].Time, Pods: []model.Key{p.Key}, Size: float64(bytes),
-			Message:  fmt.Sprintf("%s core dumps of together %d MB", number, bytes>>20),
-			Evidence: []Evidence{evidence("exit", fmt.Sprintf("%s core dumps by pod %s", number, p.Key.Name), all[0].Time)}})
-	}
 }
 
 func oom(m *model.Model, o model.OOM, emit func(Fact)) {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,7 +117,10 @@ func (m *Model) addSignal(r record.Record, key Key) {
 	case *record.OOMKill:
 		m.oom = keepLast(append(m.oom, OOM{*p, r.Time, key, r.Node}))
 	case *record.CoreDump:
-		m.cores[key] = keepEnds(append(m.cores[key], Core{*p, r.Time, r.Node}))
+		// A report that the journal has refused is given again.
+		if !slices.ContainsFunc(m.cores[key], func(c Core) bool { return c.PID == p.PID && c.Time.Equal(r.Time) }) {
+			m.cores[key] = keepEnds(append(m.cores[key], Core{*p, r.Time, r.Node}))
+		}
 	case *record.Usage:
 		m.usage[usageID{key, r.Node, p.Resource, p.Container}] = *p
 		if p.Resource == "memory" && key.Kind == KindPod {

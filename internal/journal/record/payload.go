@@ -135,6 +135,9 @@ type CoreDump struct {
 	Threads int      `json:"threads,omitempty"`
 	Stack   []string `json:"stack,omitempty"` // of the thread that got the signal, innermost first
 	Log     []string `json:"log,omitempty"`   // the container's last lines
+	// Others is how many more of this container's there were since the record
+	// before, which were not looked at.
+	Others int `json:"others,omitempty"`
 }
 
 // Usage is how much of something limited is used: disk, inodes, memory,

@@ -44,18 +44,14 @@ func install(t *testing.T, s Settings) *machine {
 	if err != nil {
 		t.Skip(err)
 	}
-	// Not t.TempDir: its path is too long for the kernel.
-	dir, err := os.MkdirTemp("/tmp", "core")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := short(t)
 	program := buildHandler(t)
-	if err := Install(dir, program, s); err != nil {
-		if errors.Is(err, ErrTaken) || errors.Is(err, os.ErrPermission) {
-			t.Skip(err)
-		}
-		t.Fatal(err)
+	handler, err := Install(dir, program, "", s)
+	if errors.Is(err, ErrTaken) || errors.Is(err, os.ErrPermission) {
+		t.Skip(err)
+	}
+	if err != nil || handler != dir {
+		t.Fatalf("the handler is %q: %v", handler, err)
 	}
 	m := &machine{dir: dir, reports: make(chan Report, 1000)}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -68,7 +64,7 @@ func install(t *testing.T, s Settings) *machine {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		if err := corepattern.Restore(dir); err != nil {
+		if err := Uninstall(dir, dir); err != nil {
 			t.Error(err)
 		}
 		if after, err := corepattern.Current(); err != nil || after != before {
@@ -76,6 +72,17 @@ func install(t *testing.T, s Settings) *machine {
 		}
 	})
 	return m
+}
+
+// short is a directory whose path is not too long for the kernel, as t.TempDir's is.
+func short(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "core")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func buildHandler(t *testing.T) string {
@@ -369,8 +376,8 @@ func TestInstallAgainAndRestore(t *testing.T) {
 	d := directory(m.dir)
 	former := corepattern.Before(m.dir)
 	// After a crash of the daemon.
-	if err := Install(m.dir, d.handler(), Settings{Burst: 7}); err != nil {
-		t.Fatal(err)
+	if handler, err := Install(m.dir, d.handler(), "", Settings{Burst: 7}); err != nil || handler != m.dir {
+		t.Fatalf("the handler is %q: %v", handler, err)
 	}
 	if got := corepattern.Before(m.dir); got != former {
 		t.Errorf("the former setting was %q and is %q", former, got)
@@ -378,18 +385,7 @@ func TestInstallAgainAndRestore(t *testing.T) {
 	if s, err := d.load(); err != nil || s.Burst != 7 || s.AtOnce != 2 {
 		t.Errorf("settings: %+v, %v", s, err)
 	}
-	other, err := os.MkdirTemp("/tmp", "core")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(other)
-	if err := Install(other, d.handler(), Settings{}); !errors.Is(err, ErrTaken) {
-		t.Errorf("a second daemon: got %v, want ErrTaken", err)
-	}
-	if err := corepattern.Restore(other); err != nil {
-		t.Error(err)
-	}
-	if ok, err := corepattern.Installed(m.dir); err != nil || !ok {
-		t.Errorf("another's restoring took ours away: %t %v", ok, err)
+	if _, err := Install(short(t), d.handler(), "/", Settings{}); !errors.Is(err, ErrTaken) {
+		t.Errorf("a second daemon whose pods cannot be told: got %v, want ErrTaken", err)
 	}
 }

@@ -7,8 +7,9 @@
 // Then it keeps the core, if the quota allows, and writes the report into a
 // directory. The daemon reads reports there, now or when it is up again.
 //
-// Install puts the handler into core_pattern; package corepattern brings back what
-// was there.
+// Install puts the handler into core_pattern, or asks the handler of another
+// Bulkhead on the machine for the cores of our pods; package corepattern brings back
+// what was there.
 //
 // The rule: whatever fails, the process's end is not held up for long, the disk
 // does not fill, and a report is written that says what is missing.

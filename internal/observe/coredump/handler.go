@@ -60,21 +60,20 @@ func Handle(executable string, args []string, core *os.File) error {
 		return err
 	}
 	debug.SetMemoryLimit(handlerMemory)
-	return directory(filepath.Dir(executable)).handle(c, core)
+	// A process without cgroups is nobody's, so the machine's, like any other.
+	groups, _ := os.ReadFile("/proc/" + strconv.Itoa(c.pid) + "/cgroup")
+	return directory(filepath.Dir(executable)).of(string(groups)).handle(c, string(groups), core)
 }
 
-func (d directory) handle(c crash, core *os.File) error {
+func (d directory) handle(c crash, groups string, core *os.File) error {
 	began := time.Now()
 	s, settingsErr := d.load()
 	r := Report{Time: c.time.UTC(), PID: c.pid, Signal: c.signal, Executable: c.command}
-	proc := "/proc/" + strconv.Itoa(c.pid)
-	if path, err := os.Readlink(proc + "/exe"); err == nil {
+	if path, err := os.Readlink("/proc/" + strconv.Itoa(c.pid) + "/exe"); err == nil {
 		r.Executable = strings.TrimSuffix(path, " (deleted)")
 	}
-	if groups, err := os.ReadFile(proc + "/cgroup"); err == nil {
-		place := cgrouppath.OfProcess(string(groups))
-		r.PodUID, r.ContainerID = place.PodUID, place.ContainerID
-	}
+	place := cgrouppath.OfProcess(groups)
+	r.PodUID, r.ContainerID = place.PodUID, place.ContainerID
 	// A restarted container has another id: what limits it is its pod and program.
 	key := fileName(r.PodUID + "_" + filepath.Base(r.Executable))
 	look, others, err := d.admit(key, c.time, s)

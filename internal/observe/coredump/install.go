@@ -13,7 +13,8 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 )
 
-// ErrTaken indicates that another daemon of ours handles this machine's cores.
+// ErrTaken indicates that another daemon of ours handles this machine's cores, and
+// cannot tell ours from its own.
 var ErrTaken = errors.New("another Bulkhead on this machine handles core dumps")
 
 const (
@@ -24,41 +25,34 @@ const (
 )
 
 // Install makes the program handle this machine's core dumps, with what it needs
-// below dir. The former setting is kept there, for corepattern.Restore. It is no error if that
-// is done already, as after a crash of the daemon.
-func Install(dir, program string, s Settings) error {
+// below dir; cgroup is what the pods are below. The former setting is kept, for
+// Uninstall. It is no error if that is done already, as after a crash of the daemon.
+//
+// It returns the directory of the handler that is in place: dir, or that of another
+// Bulkhead that was first, which from now on gives dir the cores of its pods. When
+// that one goes, as InPlace says, Install is to be called again.
+func Install(dir, program, cgroup string, s Settings) (handler string, err error) {
 	d := directory(dir)
 	pattern := corepattern.Of(dir)
 	if !filepath.IsAbs(dir) || strings.ContainsAny(dir, " \t\n%") || len(pattern) > maxPattern {
-		return fmt.Errorf("handle core dumps below %q: the kernel takes absolute paths without spaces or %%, of at most %d bytes", dir, maxPattern-len(pattern)+len(dir))
+		return "", fmt.Errorf("handle core dumps below %q: the kernel takes absolute paths without spaces or %%, of at most %d bytes", dir, maxPattern-len(pattern)+len(dir))
 	}
 	present, err := corepattern.Current()
 	if err != nil {
-		return err
+		return "", err
 	}
-	for _, path := range []string{dir, d.kept(), d.reports(), d.limits()} {
-		if err := os.MkdirAll(path, 0o700); err != nil {
-			return fmt.Errorf("handle core dumps: %w", err)
-		}
+	if err := d.prepare(program, s); err != nil {
+		return "", fmt.Errorf("handle core dumps: %w", err)
 	}
-	settings, err := json.MarshalIndent(s, "", "\t")
-	if err != nil {
-		return fmt.Errorf("handle core dumps: %w", err)
-	}
-	if err := write(d.settings(), settings, 0o600); err != nil {
-		return fmt.Errorf("handle core dumps: %w", err)
-	}
-	if err := d.copyHandler(program); err != nil {
-		return fmt.Errorf("handle core dumps: copy the handler: %w", err)
-	}
-	s.complete()
-	d.sweep(s)
 	if present == pattern {
-		return nil
+		return dir, nil
 	}
 	if other := corepattern.Ours(present); other != "" && other != dir {
 		if _, err := os.Stat(directory(other).handler()); err == nil {
-			return fmt.Errorf("%w: %s", ErrTaken, other)
+			if strings.Trim(cgroup, "/") == "" {
+				return "", fmt.Errorf("%w: %s", ErrTaken, other)
+			}
+			return other, directory(other).join(peer{Dir: dir, Cgroup: cgroup})
 		}
 		present = corepattern.Before(other) // it was removed without being stopped
 	}
@@ -66,9 +60,31 @@ func Install(dir, program string, s Settings) error {
 		present = corepattern.Before(dir) // of another version of ours
 	}
 	if err := write(d.former(), []byte(present+"\n"), 0o600); err != nil {
-		return fmt.Errorf("handle core dumps: keep the former setting: %w", err)
+		return "", fmt.Errorf("handle core dumps: keep the former setting: %w", err)
 	}
-	return corepattern.Set(pattern)
+	return dir, corepattern.Set(pattern)
+}
+
+// prepare makes the directory, with the settings and the handler.
+func (d directory) prepare(program string, s Settings) error {
+	for _, path := range []string{string(d), d.kept(), d.reports(), d.limits()} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return err
+		}
+	}
+	settings, err := json.MarshalIndent(s, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := write(d.settings(), settings, 0o600); err != nil {
+		return err
+	}
+	if err := d.copyHandler(program); err != nil {
+		return fmt.Errorf("copy the handler: %w", err)
+	}
+	s.complete()
+	d.sweep(s)
+	return nil
 }
 
 // copyHandler puts the program where the kernel looks for it: the setting has no

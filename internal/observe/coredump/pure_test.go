@@ -79,7 +79,7 @@ func TestOurs(t *testing.T) {
 
 func TestInstallRefusesPathsThatTheKernelWouldNotTake(t *testing.T) {
 	for _, dir := range []string{"cores", "/a b", "/a%P", "/" + strings.Repeat("x", 120)} {
-		if err := Install(dir, "/bin/true", Settings{}); err == nil {
+		if _, err := Install(dir, "/bin/true", "/x", Settings{}); err == nil {
 			t.Errorf("Install(%q) is no error", dir)
 		}
 	}

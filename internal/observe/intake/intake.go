@@ -20,7 +20,7 @@ type Options struct {
 	// HashKey makes hashes of Secrets' values; see history.Options.
 	HashKey []byte
 	// Kept is the time of the last record that the journal had when this process
-	// started: what is not newer, and is no state, is there already.
+	// started: what is not newer, and is told again at a start, is there already.
 	Kept time.Time
 }
 
@@ -52,7 +52,7 @@ func (i *Intake) Run(ctx context.Context) {
 func (i *Intake) Stats() journal.ThinnerStats { return i.thinner.Stats() }
 
 // Append hands records on. The error says what the journal did not take; the
-// diagnosis has had it.
+// diagnosis has had it, and has it twice if it is given again.
 func (i *Intake) Append(records ...record.Record) error {
 	var errs []error
 	if i.opts.Live != nil {
@@ -81,7 +81,7 @@ func (i *Intake) Append(records ...record.Record) error {
 // at a start, the API still tells the last hour's Events.
 func (i *Intake) kept(r record.Record) bool {
 	switch r.Type() {
-	case record.TypeEvent, record.TypeExit:
+	case record.TypeEvent, record.TypeExit, record.TypePull:
 		return !r.Time.After(i.opts.Kept)
 	}
 	return false

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -61,5 +62,37 @@ func TestIntake(t *testing.T) {
 	}
 	if count[record.TypeState] != 3 || patches != 1 || count[record.TypeEvent] != 1 || count[record.TypeExit]+thinned != 30 || thinned == 0 {
 		t.Errorf("kept %v with %d patches and %d in summaries", count, patches, thinned)
+	}
+}
+
+// full is a journal without room.
+type full struct{}
+
+var errFull = errors.New("no room")
+
+func (full) Append(...record.Record) error { return errFull }
+
+// What the journal does not take is said, so that who can gives it again: a core
+// dump's report. What is summarised meanwhile is not lost, and no error.
+func TestRefusedRecords(t *testing.T) {
+	var live list
+	i, err := New(Options{Journal: full{}, Live: &live})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		payload record.Payload
+		want    error
+	}{
+		"a core dump": {&record.CoreDump{Signal: 6}, errFull},
+		"a state":     {&record.State{Whole: []byte(`{"metadata":{"name":"web"}}`)}, errFull},
+		"an event":    {&record.Event{Reason: "BackOff"}, nil},
+	} {
+		if err := i.Append(pod(at, c.payload)); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+	if len(live) != 3 {
+		t.Errorf("the diagnosis got %d records of 3", len(live))
 	}
 }

@@ -3,12 +3,12 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump"
-	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/cgrouppath"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/crilog"
 )
@@ -16,29 +16,63 @@ import (
 // logLines is how many last lines of a container's log a core's record has.
 const logLines = 50
 
+// sharedPeriod is how often it is looked whether another Bulkhead still handles
+// this machine's cores, and ours among them.
+const sharedPeriod = 5 * time.Second
+
 // cores handles this machine's core dumps, and records the handler's reports.
-func (n *observer) cores(ctx context.Context) (err error) {
-	if err := coredump.Install(n.CoreDir, n.CoreHandler, n.Cores); err != nil {
-		return err
+func (n *observer) cores(ctx context.Context) error {
+	for {
+		handler, err := coredump.Install(n.CoreDir, n.CoreHandler, n.CgroupRoot, n.Cores)
+		if err != nil {
+			return err
+		}
+		if handler == n.CoreDir {
+			n.Log.Info("core dumps are handled", "dir", n.CoreDir)
+		} else {
+			n.Log.Info("core dumps are handled by another Bulkhead on this machine, which passes on those of the pods here", "dir", handler)
+		}
+		err = n.coresBy(ctx, handler)
+		if err = errors.Join(err, coredump.Uninstall(n.CoreDir, handler)); err != nil || ctx.Err() != nil {
+			return err
+		}
 	}
-	n.Log.Info("core dumps are handled", "dir", n.CoreDir)
-	defer func() { err = errors.Join(err, corepattern.Restore(n.CoreDir)) }()
-	return coredump.Watch(ctx, n.CoreDir, func(r coredump.Report) error {
-		return n.record(n.core(ctx, r))
-	}, func(err error) { n.Log.Warn("a report of a core dump waits", "err", err) })
 }
+
+// coresBy records reports until ctx ends or another Bulkhead's handler is gone.
+func (n *observer) coresBy(ctx context.Context, handler string) error {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	if handler != n.CoreDir {
+		looking.Go(func() {
+			defer cancel()
+			_ = every(within, sharedPeriod, func(time.Time) error {
+				if !coredump.InPlace(n.CoreDir, handler) {
+					return errGone
+				}
+				return nil
+			})
+		})
+	}
+	err := coredump.Watch(within, n.CoreDir, func(r coredump.Report) error {
+		return n.record(n.core(within, r))
+	}, func(err error) { n.Log.Warn("a report of a core dump waits", "err", err) })
+	cancel()
+	if within.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+var errGone = errors.New("the handler of core dumps is gone")
 
 func (n *observer) core(ctx context.Context, report coredump.Report) record.Record {
 	r := record.Record{Time: report.Time, Source: "core", Object: n.ref()}
 	p := &record.CoreDump{
 		Signal: report.Signal, PID: report.PID, Executable: report.Executable, Bytes: report.Bytes,
-		Kept: report.Kept, Dropped: report.Dropped, Threads: report.Threads, Stack: report.Stack,
-	}
-	if report.Others > 0 {
-		p.Dropped = fmt.Sprintf("%s; %d more since the report before", p.Dropped, report.Others)
-		if report.Kept != "" {
-			p.Dropped = fmt.Sprintf("%d others since the report before", report.Others)
-		}
+		Kept: report.Kept, Dropped: report.Dropped, Threads: report.Threads, Stack: report.Stack, Others: report.Others,
 	}
 	c, ok := n.whose(ctx, cgrouppath.Place{PodUID: report.PodUID, ContainerID: report.ContainerID})
 	if ok {

@@ -184,8 +184,8 @@ func TestCoreHasTheLastWordsOfItsContainer(t *testing.T) {
 	if len(p.Log) != 1 || p.Log[0] != `bad input: "x"` {
 		t.Errorf("the log is %q", p.Log)
 	}
-	if p.Dropped != "4 others since the report before" {
-		t.Errorf("dropped: %q", p.Dropped)
+	if p.Others != 4 || p.Dropped != "" {
+		t.Errorf("%d others, dropped: %q", p.Others, p.Dropped)
 	}
 	// A pod that nobody can name any more keeps its UID.
 	r = n.core(t.Context(), coredump.Report{Time: start, PID: 7, Signal: 6, ContainerID: "c9", PodUID: "u9"})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ var modes = map[string]func(args []string) error{
 	"sleep":   sleep,
 	"stop":    stop,
 	"exit":    exit,
+	"panic":   crash,
 	"echo":    echo,
 	"cat":     cat,
 	"write":   write,
@@ -89,6 +91,27 @@ func exit(args []string) error {
 	os.Exit(code)
 	return nil
 }
+
+// crash writes so many lines and then crashes as a Go program that is to leave a
+// core: by SIGABRT.
+func crash(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("panic: want a number of lines")
+	}
+	lines, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	for i := range lines {
+		fmt.Println("line", i)
+	}
+	debug.SetTraceback("crash")
+	fall(nil)
+	return nil
+}
+
+//go:noinline
+func fall(into map[string]int) { into["nowhere"] = 1 }
 
 // echo writes its arguments, in which $NAME and ${NAME} are environment
 // variables.
