@@ -74,7 +74,10 @@ func short(e history.Edit) string {
 }
 
 // happenings are the types of records that say what happened to an object.
-var happenings = []record.Type{record.TypeEvent, record.TypeExit, record.TypeOOMKill, record.TypeCoreDump, record.TypePull, record.TypeAction, record.TypeSummary}
+var happenings = []record.Type{
+	record.TypeEvent, record.TypeExit, record.TypeOOMKill, record.TypeCoreDump, record.TypeStop, record.TypePull,
+	record.TypeAction, record.TypeSummary,
+}
 
 func (a *Answerer) events(ctx context.Context, ref record.Ref, from time.Time) ([]admin.HistoryStep, error) {
 	var out []admin.HistoryStep
@@ -114,6 +117,8 @@ func sentence(p record.Payload) string {
 		return fmt.Sprintf("the kernel ended %s of container %s for want of memory", p.Executable, p.Container)
 	case *record.CoreDump:
 		return fmt.Sprintf("%s of container %s dumped core on signal %d", p.Executable, p.Container, p.Signal)
+	case *record.Stop:
+		return "all containers of the node ended: " + p.Reason
 	case *record.Pull:
 		if p.Error != "" {
 			return "image " + p.Image + " was not pulled: " + p.Error

@@ -146,6 +146,9 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 	if g.intake, err = intake.New(intake.Options{Journal: g.journal, Live: g.controller, HashKey: key, Kept: kept}); err != nil {
 		return err
 	}
+	if err := g.recall(); err != nil {
+		return err
+	}
 	if g.watcher, err = objects.New(objects.Options{Config: access, To: withPulls{g.intake}, SecretKey: key}); err != nil {
 		return err
 	}

@@ -2,9 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/component-base/metrics/legacyregistry"
@@ -20,6 +23,9 @@ import (
 // observeNode records what this machine's kernel and container runtime tell, which
 // is sooner, and more, than what the kubelet tells the API server.
 func (d *Daemon) observeNode(ctx context.Context, g *diagnosis) {
+	if err := d.recordStop(ctx, g.intake); err != nil {
+		slog.Error("the last stop is not recorded", "err", err)
+	}
 	handler, err := runtime.Beside(layout.CoreHandler)
 	if err == nil {
 		err = node.Run(ctx, node.Options{
@@ -35,12 +41,56 @@ func (d *Daemon) observeNode(ctx context.Context, g *diagnosis) {
 	}
 }
 
+// recordStop records that this node's containers were ended since its last record,
+// which is no failure of theirs.
+func (d *Daemon) recordStop(ctx context.Context, to journal.Appender) error {
+	select {
+	case <-d.runtime.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	stopped, err := d.runtime.Stopped()
+	if err != nil || stopped == nil {
+		return err
+	}
+	p := &record.Stop{Reason: record.StopAsked, Until: d.started.UTC()}
+	if stopped.Rebooted {
+		p.Reason = record.StopRebooted
+	}
+	name := d.config.NodeName
+	if err := to.Append(record.Record{Time: stopped.At.UTC(), Source: "node", Object: record.Ref{Kind: "Node", Name: name}, Node: name, Payload: p}); err != nil {
+		return err
+	}
+	return d.runtime.ForgetStopped()
+}
+
 // leaveCores gives back the machine's handling of core dumps, which a daemon that
 // was killed has left: nobody reads their reports now.
 func (d *Daemon) leaveCores() {
 	if err := corepattern.Restore(layout.For(d.config.DataDir).Cores); err != nil {
 		slog.Warn("core dumps go on being handled", "err", err)
 	}
+}
+
+// recallFor is how far back the diagnosis is told again what only the journal knows.
+const recallFor = 6 * time.Hour
+
+// recall tells the diagnosis what the API server does not tell again at a start:
+// core dumps, and stops of nodes.
+func (g *diagnosis) recall() error {
+	filter := journal.Filter{From: time.Now().Add(-recallFor), Types: []record.Type{record.TypeCoreDump, record.TypeStop}}
+	for r, err := range g.journal.Query(context.Background(), filter) {
+		if damage := (*journal.Damage)(nil); errors.As(err, &damage) {
+			return nil // what can be read was; the damage is known from the opening
+		}
+		if err == nil {
+			err = g.controller.Append(r)
+		}
+		if err != nil {
+			return fmt.Errorf("tell the diagnosis what the journal has: %w", err)
+		}
+	}
+	return nil
 }
 
 // withPulls adds to the kubelet's Events about images what they say as records.

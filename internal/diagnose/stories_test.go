@@ -265,6 +265,11 @@ func TestQuietOperations(t *testing.T) {
 			}
 			c.Log("cart", lines...)
 		},
+		"down and up": func(c *rt.Cluster) {
+			stopped(c)
+			c.Said = append(c.Said, record.Record{Time: rt.Now.Add(-40 * time.Second), Source: "node", Object: record.Ref{Kind: "Node", Name: "n1"}, Node: "n1",
+				Payload: &record.Stop{Reason: record.StopAsked, Until: rt.Now.Add(-25 * time.Second)}})
+		},
 		"a job that is done": func(c *rt.Cluster) {
 			j := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "report", Namespace: rt.Namespace}}
 			c.Put(j)
@@ -283,6 +288,23 @@ func TestQuietOperations(t *testing.T) {
 				t.Errorf("got %s%s", told(r.Incidents[0].FirstCause), explain(r))
 			}
 		})
+	}
+}
+
+// stopped is an app whose container was ended with its node, and runs again.
+func stopped(c *rt.Cluster) {
+	s := &c.Pod("cart").Status.ContainerStatuses[0]
+	s.RestartCount = 1
+	s.State.Running.StartedAt = metav1.NewTime(rt.Now.Add(-20 * time.Second))
+	s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", StartedAt: metav1.NewTime(rt.Start), FinishedAt: metav1.NewTime(rt.Now.Add(-38 * time.Second))}
+}
+
+// Without the record of the stop, the same is a failure.
+func TestStopThatIsNotRecorded(t *testing.T) {
+	c := rt.New()
+	stopped(c)
+	if in, r := verdict(t, c, record.Ref{}); told(in.FirstCause) != "ContainerExited Deployment/cart" {
+		t.Errorf("got %s%s", told(in.FirstCause), explain(r))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,10 @@ func (r *Runtime) forgetLastBoot() error {
 		return fmt.Errorf("read the last boot's id: %w", err)
 	}
 	if len(last) > 0 && strings.TrimSpace(string(last)) != boot {
+		// containerd will find only now that they have ended.
+		if err := r.noteStopped(Stopped{Rebooted: true, At: time.Now()}); err != nil {
+			return err
+		}
 		for _, void := range []string{r.paths.State, r.paths.CNIState} {
 			if err := os.RemoveAll(void); err != nil {
 				return fmt.Errorf("remove what the last boot left: %w", err)

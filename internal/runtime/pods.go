@@ -26,7 +26,8 @@ const (
 // StopPods stops all pods in parallel, each container with its grace as far as
 // ctx gives time for it, and returns when the last one has stopped or ctx ends,
 // with what did not stop. Nothing must start pods meanwhile: stop the kubelet
-// first. The pods stay known to the kubelet, which starts them again later.
+// first. The pods stay known to the kubelet, which starts them again later; Stopped
+// tells then why they ended.
 func (r *Runtime) StopPods(ctx context.Context) error {
 	running, _ := r.Processes()
 	if running == 0 {
@@ -35,6 +36,10 @@ func (r *Runtime) StopPods(ctx context.Context) error {
 	pods, err := r.connection.pods()
 	if err != nil {
 		return err
+	}
+	// That it cannot be noted, as on a full disk, must not keep them running.
+	if err := r.noteStopped(Stopped{At: time.Now()}); err != nil {
+		r.options.Logger.Warn("the diagnosis will not know why containers ended", "err", err)
 	}
 	sandboxes, err := pods.ListPodSandbox(ctx, &cri.ListPodSandboxRequest{Filter: &cri.PodSandboxFilter{
 		State: &cri.PodSandboxStateValue{State: cri.PodSandboxState_SANDBOX_READY},

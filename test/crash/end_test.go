@@ -185,13 +185,32 @@ func (m *machine) inNetwork(program string, args ...string) []string {
 	return lines
 }
 
-// A reboot ends every process, forgets mounts, networks and what is in /run,
-// and the kernel has another boot id. What is in the data directory stays.
 func TestRebootBringsPodsBack(t *testing.T) {
 	m := newMachine(t, cluster.Options{})
 	m.up()
 	m.load()
 	first := m.run("web")
+	m.reboot()
+
+	m.up()
+	m.eventually(40*time.Second, "the pod runs in a new container", func() error {
+		pod := m.ready("web")
+		if containerOf(pod) == containerOf(first) {
+			return os.ErrExist
+		}
+		return nil
+	})
+	second := m.ready("web")
+	if second.UID != first.UID || second.Status.ContainerStatuses[0].RestartCount == 0 {
+		t.Errorf("the pod was %s and is %s, with %d restarts", first.UID, second.UID, second.Status.ContainerStatuses[0].RestartCount)
+	}
+	m.run("second")
+}
+
+// reboot ends every process, forgets mounts, networks and what is in /run, and the
+// kernel has another boot id. What is in the data directory stays.
+func (m *machine) reboot() {
+	m.Helper()
 	m.Kill()
 	m.eventually(10*time.Second, "all processes have ended", func() error {
 		left, err := m.Processes()
@@ -215,20 +234,6 @@ func TestRebootBringsPodsBack(t *testing.T) {
 	m.must(os.RemoveAll(filepath.Join("/run/bulkhead", hex.EncodeToString(sum[:4]))))
 	m.must(os.WriteFile(filepath.Join(m.Config.DataDir, "run", "boot-id"), []byte("00000000-0000-0000-0000-000000000000\n"), 0o600))
 	m.must(m.Net.Renew(m.ctx))
-
-	m.up()
-	m.eventually(40*time.Second, "the pod runs in a new container", func() error {
-		pod := m.ready("web")
-		if containerOf(pod) == containerOf(first) {
-			return os.ErrExist
-		}
-		return nil
-	})
-	second := m.ready("web")
-	if second.UID != first.UID || second.Status.ContainerStatuses[0].RestartCount == 0 {
-		t.Errorf("the pod was %s and is %s, with %d restarts", first.UID, second.UID, second.Status.ContainerStatuses[0].RestartCount)
-	}
-	m.run("second")
 }
 
 // removeCgroup removes a cgroup with those below it, deepest first.

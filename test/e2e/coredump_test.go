@@ -100,7 +100,7 @@ func TestCoreDump(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, want := range []string{"First cause: deployment/crasher", "container app (/bin/testapp) crashed on SIGABRT", "in main.fall", "the last line before the crash:"} {
+		for _, want := range []string{"First cause: deployment/crasher", "container app (/bin/testapp) crashed on SIGABRT", "called by main.fall at testapp/main.go", "the last line before the crash:"} {
 			if !strings.Contains(story, want) {
 				return fmt.Errorf("the story lacks %q:\n%s", want, story)
 			}

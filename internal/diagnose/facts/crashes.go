@@ -19,13 +19,16 @@ func crashes(m *model.Model, w *model.Workload, emit func(Fact)) {
 	var first model.Core // the earliest with a stack, or the earliest of all
 	var since, last time.Time
 	var pods []model.Key
-	still, gone, count, bytes := false, "", 0, int64(0)
+	still, gone, count, bytes, least := false, "", 0, int64(0), ""
 	for _, p := range w.Pods {
 		all := m.Cores(p.Key)
 		if len(all) == 0 {
 			continue
 		}
 		pods = append(pods, p.Key)
+		if len(all) == model.MaxEach {
+			least = "at least " // more are not remembered
+		}
 		for _, c := range all {
 			if first.Time.IsZero() || len(first.Stack) == 0 && len(c.Stack) > 0 {
 				first = c
@@ -46,14 +49,14 @@ func crashes(m *model.Model, w *model.Workload, emit func(Fact)) {
 		return
 	}
 	f := Fact{ID: "CrashedBySignal", Object: w.Key, Still: still, Since: since, Pods: pods, Strength: 0.97, Size: float64(count),
-		Message: fmt.Sprintf("container %s (%s) crashed on %s, %s", first.Container, first.Executable, crashSignal(first), times(count))}
+		Message: fmt.Sprintf("container %s (%s) crashed on %s, %s", first.Container, first.Executable, crashSignal(first), least+times(count))}
 	if !still {
 		f.Until, f.Gone = last, gone
 	}
 	text := fmt.Sprintf("core dump of %s in container %s: %s", first.Executable, first.Container, crashSignal(first))
 	if len(first.Stack) > 0 {
 		f.Message += ", in " + where(first.Stack)
-		text += "; stack, innermost first: " + strings.Join(functions(first.Stack), ", ")
+		text += "; stack, innermost first: " + strings.Join(telling(first.Stack), ", ")
 	}
 	f.Evidence = append(f.Evidence, evidence("exit", text, first.Time))
 	if said := lastLine(first.Log); said != "" {
@@ -62,8 +65,8 @@ func crashes(m *model.Model, w *model.Workload, emit func(Fact)) {
 	emit(f)
 	if count >= storm {
 		emit(Fact{ID: "CoreStorm", Object: w.Key, Still: still, Gone: gone, Until: f.Until, Since: since, Pods: pods, Size: float64(bytes), Strength: 0.9,
-			Message:  fmt.Sprintf("%d core dumps; those that were looked at have %d MB", count, bytes>>20),
-			Evidence: []Evidence{evidence("exit", fmt.Sprintf("%d core dumps by %d pods", count, len(pods)), since)}})
+			Message:  fmt.Sprintf("%s%d core dumps; those that were looked at have %d MB", least, count, bytes>>20),
+			Evidence: []Evidence{evidence("exit", fmt.Sprintf("%s%d core dumps by %d pods", least, count, len(pods)), since)}})
 	}
 }
 
@@ -114,29 +117,30 @@ var raising = map[string]bool{
 	"raise": true, "gsignal": true, "abort": true, "__pthread_kill_implementation": true, "__pthread_kill_internal": true,
 	"pthread_kill": true, "__assert_fail_base": true, "__assert_fail": true,
 	"runtime.raise": true, "runtime.dieFromSignal": true, "runtime.sigfwdgo": true, "runtime.sigtrampgo": true, "runtime.sigtramp": true,
-	"runtime.crash": true, "runtime.fatalpanic": true, "runtime.gopanic": true,
+	"v8::base::OS::Abort": true, "runtime.crash": true, "runtime.fatalpanic": true, "runtime.gopanic": true,
 }
 
-// where is the innermost part of a stack that tells something, in a few words.
-func where(stack []string) string {
+// telling are the functions of a stack that tell something, innermost first.
+func telling(stack []string) []string {
 	all := functions(stack)
-	own := all
-	for len(own) > 0 {
-		name, _, _ := strings.Cut(own[0], " at ")
+	for i := range all {
+		name, _, _ := strings.Cut(all[i], " at ")
 		name, _, _ = strings.Cut(name, ".constprop")
 		if !raising[name] {
-			break
+			return all[i:]
 		}
-		own = own[1:]
 	}
-	if len(own) == 0 {
-		own = all
-	}
+	return all
+}
+
+// where is the innermost part of a stack in a few words.
+func where(stack []string) string {
 	const most = 3
-	if len(own) == 0 {
+	names := telling(stack)
+	if len(names) == 0 {
 		return "a function without a name"
 	}
-	return strings.Join(own[:min(len(own), most)], ", called by ")
+	return strings.Join(names[:min(len(names), most)], ", called by ")
 }
 
 func lastLine(lines []string) string {

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
+	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
 // exits finds how containers ended.
@@ -27,7 +28,7 @@ func exits(m *model.Model, emit func(Fact)) {
 			}
 			for _, e := range m.Exits(p.Key) {
 				t := &corev1.ContainerStateTerminated{ExitCode: int32(e.Code), Signal: int32(e.Signal), Reason: e.Reason, Message: e.Message}
-				t.FinishedAt.Time = e.Time
+				t.StartedAt.Time, t.FinishedAt.Time = e.Started, e.Time
 				ended(m, w, p, corev1.ContainerStatus{Name: e.Container, RestartCount: 1}, t, emit)
 			}
 		}
@@ -58,6 +59,12 @@ func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Tim
 	return false, "the container was started again and has run since"
 }
 
+// stopWords is why all containers of a node ended.
+var stopWords = map[string]string{
+	record.StopAsked:    "somebody stopped the node with all its containers",
+	record.StopRebooted: "the machine was rebooted, and all its containers ended with it",
+}
+
 // succeededSince says that the Job of a pod got its work done by another pod.
 func succeededSince(m *model.Model, p *model.Pod) bool {
 	job := model.Controller(p.Object)
@@ -86,6 +93,9 @@ func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerSt
 		return
 	}
 	still, gone := lasting(m, p, c, t.FinishedAt.Time)
+	if stop, ok := m.StopOf(p.Spec.NodeName, t.StartedAt.Time, t.FinishedAt.Time); ok {
+		still, gone = false, stopWords[stop.Reason]
+	}
 	f := Fact{Object: w.Key, Still: still, Gone: gone, Since: earliest(t.FinishedAt.Time, firstEnd(m, p)), Pods: []model.Key{p.Key}, Size: float64(c.RestartCount)}
 	if !still {
 		f.Until = t.FinishedAt.Time
@@ -159,7 +169,7 @@ func signalName(s syscall.Signal) string {
 }
 
 var signalNames = map[syscall.Signal]string{
-	1: "SIGHUP", 2: "SIGINT (interrupt)", 3: "SIGQUIT", 4: "SIGILL (illegal instruction)", 5: "SIGTRAP",
+	1: "SIGHUP", 2: "SIGINT (interrupt)", 3: "SIGQUIT", 4: "SIGILL (illegal instruction)", 5: "SIGTRAP (a check in it failed, and it aborted itself)",
 	6: "SIGABRT (it aborted itself)", 7: "SIGBUS (bad memory access)", 8: "SIGFPE (arithmetic error)", 9: "SIGKILL",
 	11: "SIGSEGV (invalid memory access)", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS (forbidden system call)",
 }

@@ -28,6 +28,7 @@ type Model struct {
 	exits      map[Key][]Exit
 	oom        []OOM
 	cores      map[Key][]Core
+	stops      map[string][]Stop // by node
 	usage      map[usageID]record.Usage
 	growth     map[containerID]*Growth
 	throttled  map[usageID]record.Throttling
@@ -54,7 +55,7 @@ func New() *Model {
 		objects: map[Key]*Object{}, byKind: map[string]map[Key]*Object{}, sorted: map[string][]*Object{},
 		listed: map[listed]bool{}, absent: map[Key]string{},
 		events: map[Key]map[eventID]*Event{}, logs: map[Key]*Log{},
-		exits: map[Key][]Exit{}, cores: map[Key][]Core{},
+		exits: map[Key][]Exit{}, cores: map[Key][]Core{}, stops: map[string][]Stop{},
 		usage: map[usageID]record.Usage{}, throttled: map[usageID]record.Throttling{}, pressure: map[usageID]record.Pressure{},
 		network: map[string]*record.Network{}, twins: twins{pods: map[Key]*corev1.Pod{}}, growth: map[containerID]*Growth{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
 	}

@@ -31,6 +31,12 @@ type Core struct {
 	Node string
 }
 
+// Stop is an end of all containers of a node that was not their own.
+type Stop struct {
+	record.Stop
+	Time time.Time
+}
+
 // Component is trouble of a part of the system.
 type Component struct {
 	record.Component
@@ -121,6 +127,11 @@ func (m *Model) addSignal(r record.Record, key Key) {
 		if !slices.ContainsFunc(m.cores[key], func(c Core) bool { return c.PID == p.PID && c.Time.Equal(r.Time) }) {
 			m.cores[key] = keepEnds(append(m.cores[key], Core{*p, r.Time, r.Node}))
 		}
+	case *record.Stop:
+		// It is given again after each start.
+		if s := (Stop{*p, r.Time}); !slices.Contains(m.stops[r.Node], s) {
+			m.stops[r.Node] = append(m.stops[r.Node], s)
+		}
 	case *record.Usage:
 		m.usage[usageID{key, r.Node, p.Resource, p.Container}] = *p
 		if p.Resource == "memory" && key.Kind == KindPod {
@@ -166,6 +177,23 @@ func (m *Model) OOMs() []OOM { return m.oom }
 
 // Cores are the core dumps of an object: of many, the first and the last.
 func (m *Model) Cores(k Key) []Core { return m.cores[k] }
+
+// settled is how long after a node runs again the end of a container is taken for
+// one of the stop if it is not known when the container began.
+const settled = time.Minute
+
+// StopOf is the stop of a node that ended a container, by when that began and ended;
+// began is zero if that is not known.
+func (m *Model) StopOf(node string, began, ended time.Time) (Stop, bool) {
+	for _, s := range m.stops[node] {
+		// Containers' times have no fractions of a second.
+		at := s.Time.Truncate(time.Second)
+		if !ended.Before(at) && (began.IsZero() && ended.Before(s.Until.Add(settled)) || !began.IsZero() && began.Before(s.Time)) {
+			return s, true
+		}
+	}
+	return Stop{}, false
+}
 
 // Components are the troubles of the system's parts.
 func (m *Model) Components() []Component { return m.components }

@@ -140,6 +140,20 @@ type CoreDump struct {
 	Others int `json:"others,omitempty"`
 }
 
+// Stop is an end of all containers of a node that was not their own: each one that
+// began before the record's Time and ended at or after it was ended by that.
+type Stop struct {
+	Reason string `json:"reason"` // one of the constants below
+	// Until is when the node ran again.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Why a node's containers ended.
+const (
+	StopAsked    = "stopped"  // somebody stopped the node with its pods
+	StopRebooted = "rebooted" // the machine was started anew
+)
+
 // Usage is how much of something limited is used: disk, inodes, memory,
 // processor time, processes, connections.
 type Usage struct {
@@ -246,6 +260,7 @@ const (
 	TypeExit       Type = "exit"
 	TypeOOMKill    Type = "oomkill"
 	TypeCoreDump   Type = "coredump"
+	TypeStop       Type = "stop"
 	TypeUsage      Type = "usage"
 	TypePressure   Type = "pressure"
 	TypeThrottling Type = "throttling"
@@ -267,6 +282,7 @@ func (*Audit) Type() Type      { return TypeAudit }
 func (*Exit) Type() Type       { return TypeExit }
 func (*OOMKill) Type() Type    { return TypeOOMKill }
 func (*CoreDump) Type() Type   { return TypeCoreDump }
+func (*Stop) Type() Type       { return TypeStop }
 func (*Usage) Type() Type      { return TypeUsage }
 func (*Pressure) Type() Type   { return TypePressure }
 func (*Throttling) Type() Type { return TypeThrottling }
@@ -300,6 +316,8 @@ func New(t Type) Payload {
 		return new(OOMKill)
 	case TypeCoreDump:
 		return new(CoreDump)
+	case TypeStop:
+		return new(Stop)
 	case TypeUsage:
 		return new(Usage)
 	case TypePressure:

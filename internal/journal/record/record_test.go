@@ -14,7 +14,7 @@ var at = time.Date(2026, 11, 24, 10, 42, 0, 5000, time.UTC)
 // read back.
 var types = []Type{
 	TypeState, TypeListing, TypeAbsence, TypeEvent, TypeLog, TypeAlert, TypeAudit, TypeExit, TypeOOMKill,
-	TypeCoreDump, TypeUsage, TypePressure, TypeThrottling, TypeNetwork, TypePull, TypeProbe, TypeComponent, TypeSummary,
+	TypeCoreDump, TypeStop, TypeUsage, TypePressure, TypeThrottling, TypeNetwork, TypePull, TypeProbe, TypeComponent, TypeSummary,
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -24,6 +24,8 @@ type Paths struct {
 	State string
 	// BootID is the kernel's boot id at the time that State was begun.
 	BootID string
+	// Stopped says when all containers were ended, until the next start has told it.
+	Stopped string
 	// CNIConfig is the directory of the network configuration, CNIState that of
 	// the leases of addresses.
 	CNIConfig string
@@ -56,6 +58,7 @@ func For(dataDir string) Paths {
 		Root:        in("containerd"),
 		State:       in("run", "containerd"),
 		BootID:      in("run", "boot-id"),
+		Stopped:     in("stopped.json"),
 		CNIConfig:   in("etc", "cni"),
 		CNIState:    in("cni"),
 		Registries:  in("etc", "registries"),

@@ -18,6 +18,7 @@ var modes = map[string]func(args []string) error{
 	"serve":   serve,
 	"webhook": serveWebhook,
 	"sleep":   sleep,
+	"stay":    stay,
 	"stop":    stop,
 	"exit":    exit,
 	"panic":   crash,
@@ -49,9 +50,17 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// sleep ends at SIGTERM, or after the seconds that it is given.
+// sleep ends at SIGTERM, with the exit code that it is given, or after the seconds
+// that it is given: sleep [SECONDS [CODE]].
 func sleep(args []string) error {
 	var after <-chan time.Time
+	code := 0
+	if len(args) > 1 {
+		var err error
+		if code, err = strconv.Atoi(args[1]); err != nil {
+			return err
+		}
+	}
 	if len(args) > 0 {
 		seconds, err := strconv.ParseFloat(args[0], 64)
 		if err != nil {
@@ -61,9 +70,18 @@ func sleep(args []string) error {
 	}
 	select {
 	case <-terminated():
+		os.Exit(code)
 	case <-after:
 	}
 	return nil
+}
+
+// stay does not end when it is asked to.
+func stay([]string) error {
+	signal.Ignore(syscall.SIGTERM)
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 // stop asks a process of its container to end, given by number.
