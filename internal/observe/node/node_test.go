@@ -20,6 +20,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/cgroupfs"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/node/pods"
@@ -156,7 +157,7 @@ func TestNode(t *testing.T) {
 		done <- Run(ctx, Options{
 			NodeName: "n1", Append: seen.append, CgroupRoot: root, PodLogs: logs, KubeletRoot: kubelet,
 			Owners:  func(record.Ref) []record.Ref { return []record.Ref{deployment} },
-			CoreDir: cores, CoreHandler: handler(t), Period: 100 * time.Millisecond,
+			CoreDir: cores, CoreHandler: handler(t), Cores: coredump.Settings{MinFree: 0.001}, Period: 100 * time.Millisecond,
 		})
 	}()
 	defer func() {
