@@ -44,8 +44,9 @@ func (a app) template() corev1.PodSpec {
 			TerminationMessagePath: "/dev/termination-log", TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 			VolumeMounts: []corev1.VolumeMount{{Name: "settings", MountPath: "/etc/" + a.name, ReadOnly: true}},
 		}
-		for i := range 6 {
-			c.Env = append(c.Env, corev1.EnvVar{Name: fmt.Sprintf("UPSTREAM_%d_ADDR", i), Value: fmt.Sprintf("app-%d.%s.svc.cluster.local:8080", a.n+i+1, a.namespace)})
+		for i := range min(6, a.n) { // it calls those before it, which all are there
+			to := appOf(a.n-i-1, a.began.Time)
+			c.Env = append(c.Env, corev1.EnvVar{Name: fmt.Sprintf("UPSTREAM_%d_ADDR", i), Value: to.name + "." + to.namespace + ".svc.cluster.local:8080"})
 		}
 		c.Resources.Limits = corev1.ResourceList{"cpu": resource.MustParse("500m"), "memory": resource.MustParse("256Mi")}
 		c.Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("50m"), "memory": resource.MustParse("128Mi")}

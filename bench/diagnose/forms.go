@@ -62,8 +62,8 @@ func file(path string, size int64, head, tail string, more func(w *bufio.Writer,
 
 const began = -30 * time.Hour // before the dump
 
-// objects are those of the n-th app, with an Event a pod.
-func objects(n int, now time.Time) []any {
+// objectsOf are those of the n-th app, with an Event a pod.
+func objectsOf(n int, now time.Time) []any {
 	a := appOf(n, now.Add(began))
 	out := []any{a.deployment(), a.service()}
 	for i := range perApp {
@@ -79,7 +79,7 @@ func writeJSON(dir string, size int64, now time.Time) error {
     "apiVersion": "v1",
     "items": [
         `, "\n    ],\n    \"kind\": \"List\",\n    \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n", func(w *bufio.Writer, n int) error {
-		for _, o := range objects(n, now) {
+		for _, o := range objectsOf(n, now) {
 			if !first {
 				w.WriteString(",\n        ") //nolint:errcheck // Flush tells it
 			}
@@ -97,7 +97,7 @@ func writeJSON(dir string, size int64, now time.Time) error {
 // writeYAML is `kubectl get -A -o yaml`.
 func writeYAML(dir string, size int64, now time.Time) error {
 	return file(filepath.Join(dir, "all.yaml"), size, "apiVersion: v1\nitems:\n", "kind: List\nmetadata:\n  resourceVersion: \"\"\n", func(w *bufio.Writer, n int) error {
-		for _, o := range objects(n, now) {
+		for _, o := range objectsOf(n, now) {
 			data, err := yaml.Marshal([]any{o})
 			if err != nil {
 				return err
@@ -168,7 +168,7 @@ func writeLogs(dir string, size int64, now time.Time) error {
 	lists := map[string][]any{}
 	const apps = 20
 	for n := range apps {
-		for _, o := range objects(n, now) {
+		for _, o := range objectsOf(n, now) {
 			data, err := json.Marshal(o)
 			if err != nil {
 				return err

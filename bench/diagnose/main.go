@@ -12,7 +12,7 @@ import (
 
 func main() {
 	root := &cobra.Command{Use: "diagnose", Short: "Measure the diagnosis", SilenceUsage: true}
-	root.AddCommand(replayCommand(), whyCommand(), dumpsCommand())
+	root.AddCommand(replayCommand(), whyCommand(), dumpsCommand(), stormCommand(), stormAPICommand())
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
