@@ -43,10 +43,17 @@ const (
 	ModeAct Mode = "Act"
 )
 
+// LabelHolds is on Brakes that hold now; its value is the action. Admission policies
+// select by it.
+const LabelHolds = "bulkhead.dev/holds"
+
 // The types of a Brake's conditions.
 const (
 	// ConditionHolding is True while the action is held.
 	ConditionHolding = "Holding"
+	// ConditionEnforced is True while all that the hold takes in this cluster is in
+	// place; else it says what is not.
+	ConditionEnforced = "Enforced"
 	// ConditionUndone is True once all that the brake changed is as before.
 	ConditionUndone = "Undone"
 )
@@ -182,4 +189,10 @@ type Undo struct {
 	// Patch is a JSON merge patch; empty if the object was made by the brake and is
 	// to be deleted.
 	Patch string `json:"patch,omitempty"`
+	// Made is the JSON merge patch that made the change. It is taken back only while
+	// the object still is as that says: what others changed since is theirs.
+	Made string `json:"made,omitempty"`
+	// Stays says that it is taken back by a release alone, and not by the brake's
+	// end: what a rollback brought back would fail again.
+	Stays bool `json:"stays,omitempty"`
 }

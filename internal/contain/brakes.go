@@ -64,14 +64,12 @@ func (s *subject) scaleUp() []want {
 	if s.whose == facts.Load && !s.newOnesFail() {
 		return nil
 	}
-	message := fmt.Sprintf("No replicas are added and no nodes bought for %s: %s of its pods fail by themselves, and more would fail alike.", name(s.w.Ref), quantity(len(s.failing), len(s.w.Pods)))
+	message := fmt.Sprintf("No replicas are added and no nodes bought for %s: %d of its %d pods fail by themselves, and more would fail alike.", name(s.w.Ref), len(s.failing), len(s.w.Pods))
 	if s.w.Scaler != "" {
 		message += fmt.Sprintf(" That goes for its autoscaler %s, too.", s.w.Scaler)
 	}
 	return []want{{action: v1alpha1.ActionScaleUp, target: s.w.Ref, reason: ReasonFailsByItself, message: message}}
 }
-
-func quantity(n, all int) string { return fmt.Sprintf("%d of %d", n, all) }
 
 // repair: a node that a workload made ill is not drained and made anew: the workload
 // would come to the next, and the new node into the same traffic. From a share of

@@ -26,6 +26,9 @@ const (
 	compartmentTime = 24 * time.Hour
 	// keep is how long a brake is shown after its end; its records stay longer.
 	keep = time.Hour
+	// lull is how long nothing must call for a brake until it cools down: a container
+	// that crashes again and again runs in between.
+	lull = time.Minute
 	// remember is how long it is known where a workload was that fails no more.
 	remember = 2 * time.Hour
 )
@@ -214,7 +217,7 @@ func (d *decision) want(w want) {
 		return
 	}
 	if b := d.named[n]; b != nil {
-		d.wanted[n] = true
+		d.wants(n)
 		if b.Active(d.now) { // else it was ended or released, and stays so while its incident lasts
 			d.hold(b, &w)
 		}
@@ -224,17 +227,23 @@ func (d *decision) want(w want) {
 		if b.Spec.Incident == nil || d.open[*b.Spec.Incident] != nil || d.wanted[b.Name] {
 			return // another incident holds it, or a declared compartment does
 		}
-		d.wanted[b.Name] = true // its own incident is over, or part of this one
+		d.wants(b.Name) // its own incident is over, or part of this one
 		d.hold(b, &w)
 		return
 	}
-	d.wanted[n] = true
+	d.wants(n)
 	b := d.fresh(n, &w)
 	mode, limit := d.limit(&w, nil)
 	b.Spec.Mode = mode
 	b.Spec.Message += limit
 	d.add(b)
 	d.step(Hold, b, w.reason, b.Spec.Message)
+}
+
+// wants notes that a brake is called for.
+func (d *decision) wants(name string) {
+	d.wanted[name] = true
+	d.memory.called[name] = d.now
 }
 
 // fresh is a new brake.
@@ -364,7 +373,7 @@ func (d *decision) finish(b *v1alpha1.Brake) {
 		d.end(b, ReasonTotalReached, "It has held for as long as the policy allows in total.")
 	case !b.Active(d.now) && holding:
 		d.end(b, ReasonOver, "Nothing calls for it any more.")
-	case holding && !d.wanted[b.Name]:
+	case holding && !d.wanted[b.Name] && !(open && d.now.Sub(d.memory.called[b.Name]) < lull):
 		d.cool(b, open)
 	case !holding && !open && d.now.Sub(b.Spec.Until.Time) >= keep:
 		d.step(Forget, b, ReasonOver, "")

@@ -352,6 +352,28 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+// Between two crashes a container runs: that is no end of the failure.
+func TestLullIsNoEnd(t *testing.T) {
+	w := newWorld(5)
+	p := w.crashing("web-0", "n001", 3)
+	w.look()
+	ends := p.Ends
+	p.Ready, p.Stuck, p.Ends = true, "", nil
+	if steps := w.after(30 * time.Second).look(); len(steps) != 0 {
+		t.Errorf("%+v", steps)
+	}
+	p.Ends = ends
+	p.Ready, p.Stuck = false, "CrashLoopBackOff"
+	w.after(20 * time.Second).look()
+	p.Ready, p.Stuck, p.Ends = true, "", nil
+	if s := find(w.after(2*time.Minute).look(), Change, v1alpha1.ActionScaleUp); s == nil || s.Brake.Spec.Until.Sub(w.now) > defaultCoolDown {
+		t.Errorf("nothing fails any more, and %+v", s)
+	}
+	if steps := w.after(5 * time.Second).look(); len(steps) != 0 {
+		t.Errorf("it is told twice: %+v", steps)
+	}
+}
+
 // A brake that makes it worse is taken back, and not tried again.
 func TestHarmEndsABrake(t *testing.T) {
 	w := newWorld(8)
@@ -387,7 +409,7 @@ func TestGrowthOfTheFailureItselfIsNoHarm(t *testing.T) {
 		w.ill(n)
 	}
 	w.look()
-	for _, a := range []v1alpha1.Action{v1alpha1.ActionScaleUp, v1alpha1.ActionSpread, v1alpha1.ActionRepair} {
+	for _, a := range []v1alpha1.Action{v1alpha1.ActionScaleUp, v1alpha1.ActionSpread, v1alpha1.ActionRepair, v1alpha1.ActionDiskUse} {
 		if w.holds(a) == nil {
 			t.Errorf("%s is given up since the failure grows", a)
 		}

@@ -10,7 +10,11 @@ import (
 
 // Memory is where failing workloads have been: pods go, and what they left behind
 // must still be told. Its zero value remembers nothing.
-type Memory struct{ trails map[v1alpha1.ObjectRef]*trail }
+type Memory struct {
+	trails map[v1alpha1.ObjectRef]*trail
+	// called is when evidence last called for each brake, by its name.
+	called map[string]time.Time
+}
 
 // trail is where one workload was, and how it ended there.
 type trail struct {
@@ -68,12 +72,12 @@ func (m Memory) follow(w *Workload, now time.Time, window time.Duration) (Memory
 	if n := len(t.ends); n > maxMarks {
 		t.ends = slices.Delete(t.ends, 0, n-maxMarks)
 	}
-	next := Memory{maps.Clone(m.trails)}
-	if next.trails == nil {
-		next.trails = map[v1alpha1.ObjectRef]*trail{}
+	m.trails = maps.Clone(m.trails)
+	if m.trails == nil {
+		m.trails = map[v1alpha1.ObjectRef]*trail{}
 	}
-	next.trails[w.Ref] = t
-	return next, t
+	m.trails[w.Ref] = t
+	return m, t
 }
 
 // visit notes a pod's stay.
@@ -102,11 +106,15 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// forget drops what nobody has asked about for long.
+// forget drops what nobody has asked about for long. What it returns shares nothing
+// that changes with m.
 func (m Memory) forget(now time.Time, after time.Duration) Memory {
-	old := func(_ v1alpha1.ObjectRef, t *trail) bool { return now.Sub(t.last) > after }
-	next := Memory{maps.Clone(m.trails)}
-	maps.DeleteFunc(next.trails, old)
+	next := Memory{maps.Clone(m.trails), maps.Clone(m.called)}
+	maps.DeleteFunc(next.trails, func(_ v1alpha1.ObjectRef, t *trail) bool { return now.Sub(t.last) > after })
+	maps.DeleteFunc(next.called, func(_ string, at time.Time) bool { return now.Sub(at) > after })
+	if next.called == nil {
+		next.called = map[string]time.Time{}
+	}
 	return next
 }
 

@@ -15,12 +15,13 @@ const settle = 2 * time.Minute
 type harm func(before, now *v1alpha1.Measure) string
 
 // harms are the ways in which each brake can do harm by itself. What only waits, as
-// a repair, can make nothing fail.
+// a repair, can make nothing fail; and that the failure itself grows is no harm that
+// a brake does which leaves the failing pods alone.
 var harms = map[v1alpha1.Action][]harm{
 	v1alpha1.ActionScaleUp:    {starved},
 	v1alpha1.ActionSpread:     {starved},
-	v1alpha1.ActionDiskUse:    {moreFail},
-	v1alpha1.ActionRestart:    {moreFail, neighbours},
+	v1alpha1.ActionDiskUse:    {starved},
+	v1alpha1.ActionRestart:    {neighbours},
 	v1alpha1.ActionRollout:    {moreFail, fewerReady},
 	v1alpha1.ActionDisruption: {sicker},
 }
@@ -43,9 +44,10 @@ func fewerReady(before, now *v1alpha1.Measure) string {
 	return fmt.Sprintf("%d of its pods are ready; before, %d were", now.ReadyPods, before.ReadyPods)
 }
 
-// starved says that what is left of a workload is healthy, and too little.
+// starved says that a workload has far fewer pods that are ready, although no more of
+// them fail.
 func starved(before, now *v1alpha1.Measure) string {
-	if now.FailingPods > 0 {
+	if now.FailingPods > before.FailingPods {
 		return ""
 	}
 	return fewerReady(before, now)

@@ -25,6 +25,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/incident"
 	"github.com/bulkhead-k8s/bulkhead/internal/incident/metrics"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal"
+	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
@@ -36,6 +37,7 @@ import (
 //
 //	watcher, node -> intake -> journal
 //	                        -> controller -> Incidents, webhooks
+//	                                      -> containment -> Brakes
 type diagnosis struct {
 	journal    *journal.Journal
 	intake     *intake.Intake
@@ -44,6 +46,8 @@ type diagnosis struct {
 	webhooks   *incident.Webhooks
 	api        *incident.API
 	answerer   *answer.Answerer
+	// containment is nil if it is disabled.
+	containment *containment
 }
 
 // diagnosisWait is how long the diagnosis leaves the machine to the cluster's start at
@@ -99,6 +103,9 @@ func (d *Daemon) diagnose(ctx context.Context, access *rest.Config) error {
 		}
 		_ = g.controller.Run(ctx)
 	})
+	if g.containment != nil {
+		sources.Go(func() { g.containment.run(ctx) })
+	}
 	if !d.config.Simulate {
 		sources.Go(func() { d.observeNode(ctx, g) })
 	}
@@ -124,6 +131,11 @@ func newDiagnosis(c *config.Config, access *rest.Config) (*diagnosis, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if c.Enabled(config.ComponentContainment) {
+		if g.containment, err = newContainment(access, func(r record.Record) { _ = g.intake.Append(r) }); err != nil { // what is full counts by itself
+			return nil, errors.Join(err, g.journal.Close())
+		}
+	}
 	if err := g.connect(access, key); err != nil {
 		return nil, errors.Join(err, g.journal.Close())
 	}
@@ -138,7 +150,12 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 	}
 	ready := make(chan struct{})
 	meter := metrics.New()
-	g.controller = incident.New(incident.Options{Store: g.api, Announce: g.api.Announce, Notify: g.webhooks.Notify, Meter: meter, Ready: ready})
+	o := incident.Options{Store: g.api, Announce: g.api.Announce, Notify: g.webhooks.Notify, Meter: meter, Ready: ready}
+	if g.containment != nil {
+		o.Observe = g.containment.observe
+		legacyregistry.RawMustRegister(g.containment.controller.Collectors()...)
+	}
+	g.controller = incident.New(o)
 	kept, err := lastRecord(g.journal)
 	if err != nil {
 		return err

@@ -123,10 +123,9 @@ func revision(m *model.Model, w *model.Workload) (string, time.Time) {
 			continue
 		}
 		best, hash, since = n, rs.Labels[appsv1.DefaultDeploymentUniqueLabelKey], rs.CreationTimestamp.Time
-		since = later(since, marked(m, key))
 	}
 	if w.Object == nil || best >= 0 {
-		return hash, since
+		return hash, later(since, changed(w))
 	}
 	if s, ok := w.Object.Value.(*appsv1.StatefulSet); ok && s.Status.UpdateRevision != "" {
 		return s.Status.UpdateRevision, newest(w, s.Status.UpdateRevision)
@@ -134,12 +133,15 @@ func revision(m *model.Model, w *model.Workload) (string, time.Time) {
 	return "", time.Time{}
 }
 
-// marked is when a ReplicaSet got its number: at a rollback, an old one gets a new
-// number.
-func marked(m *model.Model, set model.Key) time.Time {
+// changed is when the template of a workload was last changed: at a rollback, an old
+// set gets a new number.
+func changed(w *model.Workload) time.Time {
 	var t time.Time
-	for _, c := range m.Get(set).Changes {
-		if strings.Contains(c.Path, revisionAnnotation) {
+	if w.Object == nil {
+		return t
+	}
+	for _, c := range w.Object.Changes {
+		if strings.HasPrefix(c.Path, "spec.template") {
 			t = later(t, c.Time)
 		}
 	}

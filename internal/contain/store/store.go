@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-k8s/bulkhead/internal/contain"
 )
 
 // manager owns the fields that are written here.
@@ -70,10 +71,23 @@ func (a *API) Brake(ctx context.Context, name string) (*v1alpha1.Brake, error) {
 
 // Write makes the Brake, or brings it to this state. What it held is counted by
 // those whom it holds, and left as it is.
-func (a *API) Write(ctx context.Context, b *v1alpha1.Brake) error {
+func (a *API) Write(ctx context.Context, b *v1alpha1.Brake) error { return a.write(ctx, b, true) }
+
+// Mark writes the labels and the status alone: what a person asked for stays his.
+func (a *API) Mark(ctx context.Context, b *v1alpha1.Brake) error {
+	if b.Spec.RequestedBy == contain.Requester {
+		return a.write(ctx, b, true) // each apply says all that is ours
+	}
+	return a.write(ctx, b, false)
+}
+
+func (a *API) write(ctx context.Context, b *v1alpha1.Brake, spec bool) error {
 	bare := map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Brake", "spec": b.Spec,
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Brake",
 		"metadata": map[string]any{"name": b.Name, "labels": b.Labels},
+	}
+	if spec {
+		bare["spec"] = b.Spec
 	}
 	body, err := json.Marshal(bare)
 	if err != nil {
