@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
@@ -24,9 +25,10 @@ type store struct {
 	mu     sync.Mutex
 	known  map[storeKey]known
 	listed bool
-	// newest is the time of the last Event that was handed on: when Events are
-	// listed anew, what is older was there before.
-	newest time.Time
+	// newest is the time of the last Event that was handed on, upTo the same with
+	// those of a list that is not whole yet. When Events are listed anew, what is not
+	// after newest was there before.
+	newest, upTo time.Time
 }
 
 // known is what is kept of an object.
@@ -38,7 +40,45 @@ type known struct {
 
 type storeKey = types.NamespacedName
 
-var _ cache.ReflectorStore = (*store)(nil)
+var (
+	_ cache.ReflectorStore    = (*store)(nil)
+	_ cache.TransformingStore = (*store)(nil)
+)
+
+// handed stands for an object of a streamed list that was handed on as it came.
+type handed struct{ metav1.ObjectMeta }
+
+// Transformer is asked for when a list begins to be streamed, which the reflector
+// gathers before it calls Replace. 100,000 whole pods take over a gigabyte: each is
+// handed on at once, and gathered is only that it is there.
+func (s *store) Transformer() cache.TransformFunc {
+	s.mu.Lock()
+	since := s.newest
+	s.mu.Unlock()
+	return func(obj any) (any, error) {
+		o, ok := obj.(resource.Object)
+		if !ok {
+			return obj, nil
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err := s.listedOne(o, since, s.w.opts.Now()); err != nil {
+			return nil, err
+		}
+		return &handed{metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName()}}, nil
+	}
+}
+
+// listedOne hands an object of a list on. When Events are listed anew, those up to
+// the last one of before were handed on then. mu is held.
+func (s *store) listedOne(o resource.Object, since, now time.Time) error {
+	records, err := s.observe(o, now)
+	if err != nil || s.isEvents() && !since.IsZero() && !records[0].Time.After(since) {
+		return err
+	}
+	s.w.hand(s.kind, records...)
+	return nil
+}
 
 func (s *store) Add(obj any) error    { return s.put(obj) }
 func (s *store) Update(obj any) error { return s.put(obj) }
@@ -55,6 +95,7 @@ func (s *store) put(obj any) error {
 	if err != nil {
 		return err
 	}
+	s.newest = s.upTo
 	s.w.hand(s.kind, records...)
 	return nil
 }
@@ -101,19 +142,18 @@ func (s *store) Replace(list []any, _ string) error {
 	since := s.newest
 	for i, obj := range list {
 		list[i] = nil // so that it can go while the rest is handed on
+		if h, ok := obj.(*handed); ok {
+			there[types.NamespacedName{Namespace: h.Namespace, Name: h.Name}] = true
+			continue
+		}
 		o, ok := obj.(resource.Object)
 		if !ok {
 			continue
 		}
 		there[types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = true
-		records, err := s.observe(o, now)
-		if err != nil {
+		if err := s.listedOne(o, since, now); err != nil {
 			return err
 		}
-		if s.isEvents() && !since.IsZero() && !records[0].Time.After(since) {
-			continue // it was handed on before
-		}
-		s.w.hand(s.kind, records...)
 	}
 	for key, k := range s.known {
 		if !there[key] {
@@ -122,7 +162,7 @@ func (s *store) Replace(list []any, _ string) error {
 			s.w.owners.drop(k.uid)
 		}
 	}
-	s.listed = true
+	s.listed, s.newest = true, s.upTo
 	if !s.isEvents() { // they expire: that one is not there says nothing
 		s.w.hand(s.kind, record.Record{Time: now.UTC(), Source: SourceAPI, Object: record.Ref{Group: s.kind.Group, Kind: s.kind.Kind}, Payload: &record.Listing{Count: len(there)}})
 	}
@@ -137,8 +177,8 @@ func (s *store) observe(o resource.Object, now time.Time) ([]record.Record, erro
 	if e, ok := o.(*corev1.Event); ok {
 		r := eventRecord(e)
 		r.Owners = s.w.ownersOf(r.Object)
-		if r.Time.After(s.newest) {
-			s.newest = r.Time
+		if r.Time.After(s.upTo) {
+			s.upTo = r.Time
 		}
 		return []record.Record{r}, nil
 	}

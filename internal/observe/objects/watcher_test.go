@@ -237,3 +237,84 @@ func TestSecretHashesTellChanges(t *testing.T) {
 		t.Errorf("hashes %q, %q", a, b)
 	}
 }
+
+// TestStreamedListHandsOnAtOnce goes as a reflector does that streams a list.
+func TestStreamedListHandsOnAtOnce(t *testing.T) {
+	to := &sink{}
+	w, err := New(Options{Config: &rest.Config{Host: "http://127.0.0.1:1"}, To: to, LogLines: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := w.stores["Pod"]
+	stream := func(names ...string) (gathered []any) {
+		hand := s.Transformer()
+		for _, n := range names {
+			o, err := hand(&corev1.Pod{ObjectMeta: meta("shop", n, n, nil)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			gathered = append(gathered, o)
+		}
+		return gathered
+	}
+	first := stream("a", "b")
+	if n := len(to.all()); n != 2 {
+		t.Errorf("%d records before the list is whole, want 2", n)
+	}
+	if _, whole := first[0].(*corev1.Pod); whole {
+		t.Error("whole objects are gathered")
+	}
+	if err := s.Replace(first, "1"); err != nil {
+		t.Fatal(err)
+	}
+	stream("b", "c") // it breaks off
+	if err := s.Replace(stream("b", "c"), "2"); err != nil {
+		t.Fatal(err)
+	}
+	gone := map[string]int{}
+	for _, r := range to.all() {
+		if p, ok := r.Payload.(*record.State); ok && p.Deleted {
+			gone[r.Object.Name]++
+		}
+	}
+	if len(gone) != 1 || gone["a"] != 1 {
+		t.Errorf("gone are %v, want a", gone)
+	}
+}
+
+// TestEventsOfABrokenStreamAreNotLost: those that had not come when a list broke off
+// may be older than those that had.
+func TestEventsOfABrokenStreamAreNotLost(t *testing.T) {
+	to := &sink{}
+	w, err := New(Options{Config: &rest.Config{Host: "http://127.0.0.1:1"}, To: to, LogLines: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := w.stores["Event"]
+	event := func(name string, minute int) *corev1.Event {
+		return &corev1.Event{ObjectMeta: meta("shop", name, name, nil), Reason: name, LastTimestamp: metav1.NewTime(time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC))}
+	}
+	hand := func(events ...*corev1.Event) (gathered []any) {
+		f := s.Transformer()
+		for _, e := range events {
+			o, err := f(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gathered = append(gathered, o)
+		}
+		return gathered
+	}
+	hand(event("Late", 10)) // it breaks off
+	if err := s.Replace(hand(event("Late", 10), event("Early", 5)), "1"); err != nil {
+		t.Fatal(err)
+	}
+	before := len(to.all())
+	if !slices.ContainsFunc(to.all(), func(r record.Record) bool { e, ok := r.Payload.(*record.Event); return ok && e.Reason == "Early" }) {
+		t.Error("the Event that came after the break is lost")
+	}
+	hand(event("Late", 10), event("Early", 5)) // a refresh
+	if n := len(to.all()); n != before {
+		t.Errorf("a refresh handed on %d Events again", n-before)
+	}
+}
