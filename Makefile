@@ -1,7 +1,7 @@
 # `make help` prints what is here. What takes more than a line is a program or a
 # script with a name: build/*.sh, examples/shop/deploy, test/conformance, bench.
 .DEFAULT_GOAL := help
-.PHONY: help up test down clean deps build install check lint fmt conformance scenarios bench
+.PHONY: help up demo test down clean deps build install check lint fmt conformance scenarios bench
 
 # Trimmed everywhere, so that builds and tests share what they compile: all of
 # Kubernetes a second time takes a quarter of an hour.
@@ -19,6 +19,9 @@ help: ## Show this text
 
 up: deps build ## Start a cluster with the shop on it, from a clean clone (BULKHEAD_FLAGS: for `bulkhead up`)
 	@build/up.sh
+
+demo: deps build ## Crash a server under traffic and ask `bulkhead why`, on the running cluster or one of its own
+	@build/demo.sh
 
 test: build ## Run all tests; those that need root or containers skip without, and say so
 	@build/test.sh
