@@ -74,6 +74,10 @@ type ContainmentPolicySpec struct {
 	// Compartments give each workload nodes of its own in advance. Default none: a
 	// workload is confined, once it fails, to the nodes that it has reached.
 	Compartments *Compartments `json:"compartments,omitempty"`
+	// MoveNeighbours allows to evict pods of others that are not ready from ill nodes
+	// of a failing workload's compartment, one at a time, as far as their
+	// PodDisruptionBudgets allow. It takes Spread in the mode Act. Default no.
+	MoveNeighbours bool `json:"moveNeighbours,omitempty"`
 	// Limits bound what is held.
 	Limits *ContainmentLimits `json:"limits,omitempty"`
 	// CoolDown is how long holds last on after the incident is closed. Default 5

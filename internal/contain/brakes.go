@@ -40,6 +40,8 @@ const (
 	ReasonTotalReached   = "TotalReached"
 	ReasonOver           = "Over"
 	ReasonReleased       = "Released"
+
+	ReasonNeighbourSuffers = "NeighbourSuffers"
 )
 
 // wants are the brakes that a subject's failure calls for.

@@ -43,12 +43,16 @@ const (
 	Change  Verb = "change" // of its mode or its nodes
 	End     Verb = "end"
 	Forget  Verb = "forget"
+	// Move is not of the brake but of a neighbour in its compartment, who suffers.
+	Move Verb = "move"
 )
 
 // Step is one change of a brake.
 type Step struct {
 	Verb  Verb           `json:"verb"`
 	Brake v1alpha1.Brake `json:"brake"`
+	// Pod is who is moved off, for Move.
+	Pod *v1alpha1.ObjectRef `json:"pod,omitempty"`
 	// Reason and Message say why.
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
@@ -92,6 +96,7 @@ func Decide(m Memory, in Input) (Memory, []Step) {
 	}
 	for _, b := range d.brakes {
 		d.finish(b)
+		d.move(b)
 	}
 	return d.memory, d.steps
 }
@@ -333,86 +338,8 @@ func (d *decision) judged(b *v1alpha1.Brake, w *want) bool {
 	return false
 }
 
-// limit is the mode that a brake may have: what is beyond a limit is advised only.
-func (d *decision) limit(w *want, own *v1alpha1.Brake) (v1alpha1.Mode, string) {
-	mode := w.policy.rules[w.action].mode
-	if mode != v1alpha1.ModeAct || w.subject == nil || own != nil && own.Holds(d.now) {
-		return mode, ""
-	}
-	begun, holding := 0, 0
-	for _, b := range d.brakes {
-		if b.Spec.Policy != w.policy.name || !b.Holds(d.now) || b.Spec.Incident == nil {
-			continue
-		}
-		holding++
-		if d.now.Sub(b.Status.Since.Time) < time.Minute {
-			begun++
-		}
-	}
-	switch {
-	case holding >= w.policy.atOnce:
-		return v1alpha1.ModeAdvise, fmt.Sprintf(" It is only advised: %d hold already, as many as may at once.", holding)
-	case begun >= w.policy.perMinute:
-		return v1alpha1.ModeAdvise, fmt.Sprintf(" It is only advised: %d began within a minute, as many as may.", begun)
-	}
-	return mode, ""
-}
-
-// finish ends a brake whose time has come, lets one cool down that nothing calls for
-// any more, and forgets one that ended long ago.
-func (d *decision) finish(b *v1alpha1.Brake) {
-	holding := apimeta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ConditionHolding)
-	var open bool
-	if b.Spec.Incident != nil {
-		open = d.open[*b.Spec.Incident] != nil
-	}
-	switch {
-	case b.Spec.Release != nil && holding:
-		d.end(b, ReasonReleased, "Released by "+b.Spec.Release.By+".")
-	case !b.Active(d.now) && holding && d.wanted[b.Name]:
-		d.end(b, ReasonTotalReached, "It has held for as long as the policy allows in total.")
-	case !b.Active(d.now) && holding:
-		d.end(b, ReasonOver, "Nothing calls for it any more.")
-	case holding && !d.wanted[b.Name] && !(open && d.now.Sub(d.memory.called[b.Name]) < lull):
-		d.cool(b, open)
-	case !holding && !open && d.now.Sub(b.Spec.Until.Time) >= keep:
-		d.step(Forget, b, ReasonOver, "")
-	}
-}
-
-// cool shortens a brake to the cool-down.
-func (d *decision) cool(b *v1alpha1.Brake, open bool) {
-	p := d.policies[len(d.policies)-1]
-	for _, q := range d.policies {
-		if q.name == b.Spec.Policy {
-			p = q
-		}
-	}
-	until := d.now.Add(p.coolDown)
-	if b.Spec.Incident == nil {
-		until = d.now // no policy gives it this compartment any more
-	}
-	if !until.Before(b.Spec.Until.Time) {
-		return
-	}
-	b.Spec.Until = *stamp(until)
-	why := "The pods of the target fail no more"
-	if !open {
-		why = "The incident is over"
-	}
-	d.step(Change, b, ReasonIncidentClosed, fmt.Sprintf("%s: it ends at %s.", why, clock(until)))
-}
-
-func (d *decision) end(b *v1alpha1.Brake, reason, message string) {
-	if b.Spec.Until.After(d.now) {
-		b.Spec.Until = *stamp(d.now)
-	}
-	condition(b, metav1.ConditionFalse, reason, message, d.now)
-	d.step(End, b, reason, message)
-}
-
 func (d *decision) step(verb Verb, b *v1alpha1.Brake, reason, message string) {
-	d.steps = append(d.steps, Step{verb, *b.DeepCopy(), reason, message})
+	d.steps = append(d.steps, Step{Verb: verb, Brake: *b.DeepCopy(), Reason: reason, Message: message})
 }
 
 func condition(b *v1alpha1.Brake, status metav1.ConditionStatus, reason, message string, now time.Time) {

@@ -416,6 +416,52 @@ func TestGrowthOfTheFailureItselfIsNoHarm(t *testing.T) {
 	}
 }
 
+// Neighbours that suffer in the compartment are moved off, if the policy allows it:
+// one at a time, and nobody while most nodes are ill.
+func TestNeighboursAreMovedOff(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		allow   bool
+		alsoIll int
+		moved   int
+	}{
+		{"allowed", true, 0, 1},
+		{"not allowed", false, 0, 0},
+		{"there is nowhere to go", true, 4, 0},
+	} {
+		w := newWorld(8)
+		w.policies[0].Spec.MoveNeighbours = c.allow
+		w.crashing("web-0", "n001", 3)
+		good := &Workload{Ref: v1alpha1.ObjectRef{Kind: "Deployment", Namespace: "shop", Name: "good"}, Replicas: 3}
+		agent := &Workload{Ref: v1alpha1.ObjectRef{Kind: "DaemonSet", Namespace: "shop", Name: "agent"}}
+		for i := range 3 {
+			good.Pods = append(good.Pods, &Pod{Namespace: "shop", Name: fmt.Sprintf("good-%d", i), Node: "n001", Since: start.Add(-time.Hour), Ready: i == 2})
+		}
+		agent.Pods = []*Pod{{Namespace: "shop", Name: "agent-0", Node: "n001", Since: start.Add(-time.Hour)}}
+		w.others = []*Workload{agent, good}
+		w.look()
+		w.ill("n001")
+		for i := range c.alsoIll {
+			w.ill(fmt.Sprintf("n%03d", 3+i))
+		}
+		var moved []string
+		for range 2 {
+			for _, s := range w.after(2 * time.Second).look() {
+				if s.Verb == Move {
+					moved = append(moved, s.Pod.Name)
+				}
+			}
+		}
+		if len(moved) != c.moved || c.moved == 1 && moved[0] != "good-0" {
+			t.Errorf("%s: moved off are %v", c.name, moved)
+		}
+		good.Pods = slices.DeleteFunc(good.Pods, func(p *Pod) bool { return c.moved == 1 && p.Name == "good-0" })
+		if s := find(w.after(moveEvery).look(), Move, v1alpha1.ActionSpread); c.moved == 1 && (s == nil || s.Pod.Name != "good-1") {
+			t.Errorf("%s: the next is %+v", c.name, s)
+		}
+	}
+}
+
 func TestCompartments(t *testing.T) {
 	w := newWorld(10)
 	w.incidents = nil

@@ -53,6 +53,7 @@ type policy struct {
 	nodeShare             intstr.IntOrString
 	compartments          *intstr.IntOrString
 	rollback              bool
+	moveNeighbours        bool
 	diskBytes, coreBytes  int64
 	perMinute, atOnce     int
 	total                 time.Duration
@@ -72,7 +73,7 @@ func Check(p *v1alpha1.ContainmentPolicy) error {
 func complete(in *v1alpha1.ContainmentPolicy) (*policy, error) {
 	s := &in.Spec
 	p := &policy{
-		name: in.Name, priority: s.Priority, rules: map[v1alpha1.Action]rule{}, rollback: s.Rollback,
+		name: in.Name, priority: s.Priority, rules: map[v1alpha1.Action]rule{}, rollback: s.Rollback, moveNeighbours: s.MoveNeighbours,
 		confidence: float64(or(s.Confidence, defaultConfidence)) / 100, failures: int(or(s.Failures, defaultFailures)),
 		window: span(s.Window, defaultWindow), coolDown: span(s.CoolDown, defaultCoolDown),
 		nodeShare: or(s.NodeShare, intstr.FromString(defaultNodeShare)),

@@ -14,6 +14,8 @@ type Memory struct {
 	trails map[v1alpha1.ObjectRef]*trail
 	// called is when evidence last called for each brake, by its name.
 	called map[string]time.Time
+	// moved is when a neighbour was last moved off a brake's compartment.
+	moved map[string]time.Time
 }
 
 // trail is where one workload was, and how it ended there.
@@ -109,11 +111,13 @@ func earliest(a, b time.Time) time.Time {
 // forget drops what nobody has asked about for long. What it returns shares nothing
 // that changes with m.
 func (m Memory) forget(now time.Time, after time.Duration) Memory {
-	next := Memory{maps.Clone(m.trails), maps.Clone(m.called)}
+	next := Memory{maps.Clone(m.trails), maps.Clone(m.called), maps.Clone(m.moved)}
 	maps.DeleteFunc(next.trails, func(_ v1alpha1.ObjectRef, t *trail) bool { return now.Sub(t.last) > after })
-	maps.DeleteFunc(next.called, func(_ string, at time.Time) bool { return now.Sub(at) > after })
-	if next.called == nil {
-		next.called = map[string]time.Time{}
+	for _, times := range []*map[string]time.Time{&next.called, &next.moved} {
+		maps.DeleteFunc(*times, func(_ string, at time.Time) bool { return now.Sub(at) > after })
+		if *times == nil {
+			*times = map[string]time.Time{}
+		}
 	}
 	return next
 }

@@ -118,3 +118,8 @@ func (c *Cluster) Delete(_ context.Context, r schema.GroupVersionResource, names
 	delete(c.objects, key(r, namespace, name))
 	return nil
 }
+
+// Evict removes a pod.
+func (c *Cluster) Evict(ctx context.Context, namespace, name string) error {
+	return c.Delete(ctx, schema.GroupVersionResource{Version: "v1", Resource: "pods"}, namespace, name)
+}

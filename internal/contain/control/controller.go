@@ -255,6 +255,9 @@ func (c *Controller) decide() []contain.Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range steps {
+		if steps[i].Verb == contain.Move {
+			continue // it changes no brake
+		}
 		b := steps[i].Brake.DeepCopy()
 		if old := c.brakes[b.Name]; old != nil && b.Spec.Release == nil {
 			b.Spec.Release = old.Spec.Release // it may have come meanwhile
@@ -274,6 +277,10 @@ func (c *Controller) tell(ctx context.Context, s *contain.Step) {
 	c.metrics.count(s)
 	try, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
+	if s.Verb == contain.Move {
+		c.move(try, s)
+		return
+	}
 	if s.Verb == contain.Forget {
 		if err := c.opts.Store.Delete(try, b.Name); err != nil {
 			slog.Warn("a brake that is over is still shown", "err", err)
@@ -291,7 +298,7 @@ func (c *Controller) tell(ctx context.Context, s *contain.Step) {
 	if b.Spec.Mode == v1alpha1.ModeObserve || b.Spec.Reason == contain.ReasonCompartment {
 		return
 	}
-	e := enforce.Event{About: b.Spec.Target, Warning: s.Verb != contain.End, Time: now, Reason: eventReason(s), Message: s.Message + " Brake " + b.Name + "; `bulkhead contain explain` tells more."}
+	e := enforce.Event{About: b.Spec.Target, Brake: b.Name, Warning: s.Verb != contain.End && s.Reason != contain.ReasonIncidentClosed, Time: now, Reason: eventReason(s), Message: s.Message + " Brake " + b.Name + "; `bulkhead contain explain` tells more."}
 	if e.About == (v1alpha1.ObjectRef{}) {
 		e.About = v1alpha1.ObjectRef{Kind: "Brake", Name: b.Name}
 	}
@@ -300,13 +307,27 @@ func (c *Controller) tell(ctx context.Context, s *contain.Step) {
 	}
 }
 
+// move moves a neighbour off. A budget may forbid it; then it stays.
+func (c *Controller) move(ctx context.Context, s *contain.Step) {
+	message := s.Message
+	if err := c.opts.Cluster.Evict(ctx, s.Pod.Namespace, s.Pod.Name); err != nil {
+		slog.Warn("a neighbour is not moved off", "pod", *s.Pod, "err", err)
+		message += " It was refused: " + err.Error()
+	}
+	b := s.Brake
+	b.Spec.Target = *s.Pod
+	c.record(c.opts.Now().UTC(), &b, string(s.Verb), s.Reason, message)
+}
+
 const writeTime = 10 * time.Second
 
-// eventReason is as ScaleUpHeld, ScaleUpAdvised or ScaleUpReleased.
+// eventReason is as ScaleUpHeld, ScaleUpAdvised, ScaleUpEnds or ScaleUpReleased.
 func eventReason(s *contain.Step) string {
 	switch {
 	case s.Verb == contain.End:
 		return string(s.Brake.Spec.Action) + "Released"
+	case s.Reason == contain.ReasonIncidentClosed:
+		return string(s.Brake.Spec.Action) + "Ends"
 	case s.Brake.Spec.Mode == v1alpha1.ModeAct:
 		return string(s.Brake.Spec.Action) + "Held"
 	}

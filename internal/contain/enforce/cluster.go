@@ -31,6 +31,8 @@ type Cluster interface {
 	// Create makes an object, unless there is one of its name.
 	Create(ctx context.Context, r schema.GroupVersionResource, o *unstructured.Unstructured) error
 	Delete(ctx context.Context, r schema.GroupVersionResource, namespace, name string) error
+	// Evict asks for a pod's eviction; that a budget refuses it is an error.
+	Evict(ctx context.Context, namespace, name string) error
 }
 
 // manager owns the fields that are changed here.
@@ -95,6 +97,16 @@ func (a *API) Delete(ctx context.Context, r schema.GroupVersionResource, namespa
 	err := a.client.Resource(r).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete %s %s: %w", r.Resource, name, err)
+	}
+	return nil
+}
+
+// Evict evicts the pod, if it is there.
+func (a *API) Evict(ctx context.Context, namespace, name string) error {
+	eviction := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": map[string]any{"namespace": namespace, "name": name}}}
+	_, err := a.client.Resource(pods).Namespace(namespace).Create(ctx, eviction, metav1.CreateOptions{FieldManager: manager}, "eviction")
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("evict pod %s: %w", name, err)
 	}
 	return nil
 }

@@ -32,7 +32,9 @@ func Group(kind string) string { return kinds[kind].Group }
 
 // Event is what is told about an object.
 type Event struct {
-	About           v1alpha1.ObjectRef
+	About v1alpha1.ObjectRef
+	// Brake is whose Event it is.
+	Brake           string
 	Reason, Message string
 	Warning         bool
 	Time            time.Time
@@ -65,7 +67,7 @@ func Tell(ctx context.Context, c Cluster, e Event) error {
 	}
 	at := e.Time.UTC().Format(time.RFC3339)
 	return c.Create(ctx, events, &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Event", "metadata": map[string]any{"namespace": namespace, "name": fmt.Sprintf("%s.%x", e.About.Name, e.Time.UnixNano())},
+		"apiVersion": "v1", "kind": "Event", "metadata": map[string]any{"namespace": namespace, "name": fmt.Sprintf("%s.%x", e.Brake, e.Time.UnixNano())},
 		"involvedObject": about, "type": kind, "reason": e.Reason, "message": e.Message[:min(len(e.Message), maxMessage)],
 		"source": map[string]any{"component": component}, "reportingComponent": component,
 		"firstTimestamp": at, "lastTimestamp": at, "count": int64(1),
