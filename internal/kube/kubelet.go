@@ -75,6 +75,8 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 	// The API server's client certificate renews itself on disk; so does ours.
 	k.RotateCertificates = false
 	k.PodLogsDir = c.PodLogsDir()
+	// Package netfilter makes the same rules, in one go with ours.
+	k.MakeIPTablesUtilChains = false
 
 	if err := parseFlagSet("kubelet-arg", set, c.KubeletArgs); err != nil {
 		return nil, err

@@ -30,6 +30,9 @@ const netfilterTimeout = 30 * time.Second
 func (r *Runtime) WriteCNIConfig(podCIDR string) error {
 	r.host.Lock()
 	defer r.host.Unlock()
+	if podCIDR == r.inForce {
+		return nil // this process has set it, before the node was given it
+	}
 	local, err := parseCIDRs(podCIDR)
 	if err != nil {
 		return fmt.Errorf("configure pods' network: %w", err)
@@ -68,7 +71,9 @@ func (r *Runtime) WriteCNIConfig(podCIDR string) error {
 	}
 	// containerd watches the directory. It overlooks a file that is moved in from
 	// elsewhere, but not one that gets its name in there.
-	_, err = writeFile(filepath.Join(r.paths.CNIConfig, layout.CNIConfigName), config, 0o600)
+	if _, err = writeFile(filepath.Join(r.paths.CNIConfig, layout.CNIConfigName), config, 0o600); err == nil {
+		r.inForce = podCIDR
+	}
 	return err
 }
 

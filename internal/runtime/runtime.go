@@ -26,6 +26,7 @@ type Runtime struct {
 
 	connection connection
 	host       sync.Mutex // held while the host's network and settings are changed
+	inForce    string     // guarded by host: the pods' ranges that WriteCNIConfig set last
 }
 
 // New prepares a Runtime; nothing is changed on the host before Run.

@@ -95,8 +95,8 @@ COMMIT
 	}
 }
 
-func TestMasqueradeKeepsSourceWithinTheCluster(t *testing.T) {
-	got := masquerade(Pods{
+func TestTableKeepsSourceWithinTheClusterAndGuardsLoopback(t *testing.T) {
+	got := table(Pods{
 		Bridge:  "bulkhead0",
 		Local:   []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24"), netip.MustParsePrefix("fd00:42::/64")},
 		Cluster: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")},
@@ -114,6 +114,19 @@ table inet bulkhead {
 		ip6 saddr fd00:42::/64 ip6 daddr ff00::/8 return
 		ip6 saddr fd00:42::/64 ip6 daddr fd00:42::/64 return
 		ip6 saddr fd00:42::/64 oifname != "bulkhead0" masquerade
+	}
+	chain loopback {
+		ct state established,related return
+		ct status dnat return
+		drop
+	}
+	chain input {
+		type filter hook input priority filter; policy accept;
+		ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump loopback
+	}
+	chain output {
+		type filter hook output priority filter; policy accept;
+		ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump loopback
 	}
 }
 `

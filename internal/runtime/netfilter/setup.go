@@ -20,7 +20,7 @@ type Pods struct {
 
 // Set puts the rules for pods' traffic in force, in place of earlier ones.
 func Set(ctx context.Context, pods Pods) error {
-	if _, err := run(ctx, []byte(masquerade(pods)), "nft", "-f", "-"); err != nil {
+	if _, err := run(ctx, []byte(table(pods)), "nft", "-f", "-"); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return fmt.Errorf("nft is not installed, and neither pods nor Services can be reached without it; install Debian's package nftables: %w", err)
 		}
@@ -29,10 +29,17 @@ func Set(ctx context.Context, pods Pods) error {
 	return acceptForwarded(ctx, pods)
 }
 
-// masquerade returns the nft script by which pods reach what is not a pod under
-// the node's address. One rule for all, where CNI's bridge plugin would make one
-// per pod at the price of several processes at each pod's start.
-func masquerade(pods Pods) string {
+// table returns the nft script of our table.
+//
+// Pods reach what is not a pod under the node's address: one rule for all, where
+// CNI's bridge plugin would make one per pod at the price of several processes at
+// each pod's start.
+//
+// Nobody else reaches what listens on loopback, though portmap lets packets to
+// 127.0.0.0/8 leave and enter the machine for hostPort (CVE-2020-8558). It is the
+// rule of the kubelet, which takes a dozen runs of iptables for it, and one more
+// each minute for each of its tables.
+func table(pods Pods) string {
 	var rules strings.Builder
 	for _, local := range pods.Local {
 		family, multicast := "ip", "224.0.0.0/4"
@@ -58,9 +65,26 @@ table inet %[1]s {
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
 %[2]s	}
+	chain loopback {
+		ct state established,related return
+		ct status dnat return
+		drop
+	}
+	chain input {
+		type filter hook input priority filter; policy accept;
+		ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump loopback
+	}
+	chain output {
+		type filter hook output priority filter; policy accept;
+		ip daddr 127.0.0.0/8 ip saddr != 127.0.0.0/8 jump loopback
+	}
 }
 `, OwnTable, rules.String())
 }
+
+// hintChain says to programs in pods which of iptables' two kernel interfaces is
+// in use here; its name is Kubernetes' convention.
+const hintChain = "KUBE-IPTABLES-HINT"
 
 // acceptForwarded lets pods' traffic through where iptables is in use: Docker,
 // for one, sets the policy of forwarding to drop.
@@ -69,7 +93,8 @@ func acceptForwarded(ctx context.Context, pods Pods) error {
 		if _, err := exec.LookPath(program + "-restore"); err != nil {
 			continue
 		}
-		script := fmt.Sprintf("*filter\n:%[1]s - [0:0]\n-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", forwardChain, pods.Bridge)
+		script := fmt.Sprintf("*mangle\n:%s - [0:0]\nCOMMIT\n", hintChain)
+		script += fmt.Sprintf("*filter\n:%[1]s - [0:0]\n-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", forwardChain, pods.Bridge)
 		if _, err := run(ctx, nil, program, "-w", "5", "-C", "FORWARD", "-j", forwardChain); err != nil {
 			script += fmt.Sprintf("-I FORWARD -j %s\n", forwardChain)
 		}
