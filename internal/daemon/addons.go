@@ -59,7 +59,7 @@ func (d *Daemon) prepareAddons(options *kube.Options) error {
 		}
 	}
 	if d.config.Enabled(config.ComponentMetricsServer) {
-		o := metrics.Options{RestConfig: options.RESTConfig(pki.Bulkhead)}
+		o := metrics.Options{RestConfig: options.RESTConfig(pki.Bulkhead), Kubelet: options.KubeletTLS(pki.Bulkhead)}
 		if d.simulation != nil {
 			o.Source = d.simulation
 		}

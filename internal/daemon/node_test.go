@@ -6,6 +6,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 func TestReadySince(t *testing.T) {
@@ -32,6 +33,33 @@ func TestReadySince(t *testing.T) {
 	} {
 		if got := readySince(start)(tc.node); got != tc.want {
 			t.Errorf("%s: ready = %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestKubeletKnowsAllPods(t *testing.T) {
+	pod := func(uid string, change ...func(*v1.Pod)) v1.Pod {
+		p := v1.Pod{ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid)}}
+		for _, c := range change {
+			c(&p)
+		}
+		return p
+	}
+	mirror := func(p *v1.Pod) { p.Annotations = map[string]string{v1.MirrorPodAnnotationKey: "x"} }
+	over := func(p *v1.Pod) { p.Status.Phase = v1.PodFailed }
+	for _, test := range []struct {
+		name           string
+		kubelets, pods []v1.Pod
+		want           bool
+	}{
+		{"no pods", nil, nil, true},
+		{"none known yet", nil, []v1.Pod{pod("a")}, false},
+		{"one missing", []v1.Pod{pod("a")}, []v1.Pod{pod("a"), pod("b")}, false},
+		{"all known, and one more", []v1.Pod{pod("a"), pod("static")}, []v1.Pod{pod("a"), pod("mirror", mirror)}, true},
+		{"what has ended may be gone", nil, []v1.Pod{pod("a", over)}, true},
+	} {
+		if got := knowsAll(test.kubelets, test.pods); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
 }

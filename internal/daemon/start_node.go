@@ -42,11 +42,14 @@ func (d *Daemon) startNode(ctx context.Context, options *kube.Options, client ku
 		d.work.Go("kube-proxy", d.kube.Proxy.Run)
 		_, err = waitForNode(ctx, client, d.config.NodeName, readySince(d.started))
 	}
+	if err == nil {
+		err = grantKubeletAPI(ctx, client)
+	}
+	if err == nil {
+		awaitKnownPods(ctx, client, d.config.NodeName)
+	}
 	end(err)
 	if err != nil {
-		return err
-	}
-	if err := grantKubeletAPI(ctx, client); err != nil {
 		return err
 	}
 	return addons.wait(ctx, d.stages)

@@ -20,6 +20,7 @@ import (
 	netutils "k8s.io/utils/net"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/inprocess"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/openapi"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/rbac"
@@ -29,6 +30,7 @@ import (
 type APIServer struct {
 	options  *Options
 	upstream *options.ServerRunOptions
+	clients  *inprocess.Transport // of those in this process
 	ready    chan struct{}
 }
 
@@ -103,7 +105,7 @@ func NewAPIServer(o *Options) (*APIServer, error) {
 	if err := parseArgs("kube-apiserver-arg", flags, c.KubeAPIServerArgs); err != nil {
 		return nil, err
 	}
-	return &APIServer{options: o, upstream: s, ready: make(chan struct{})}, nil
+	return &APIServer{options: o, upstream: s, clients: inprocess.New(o.PKI.Certificate), ready: make(chan struct{})}, nil
 }
 
 // Ready is closed once /readyz says ok.
@@ -131,6 +133,7 @@ func Listen(ctx context.Context, c *config.Config) (net.Listener, error) {
 
 // Run serves on listener until ctx ends, then finishes the requests under way.
 func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
+	defer a.clients.Close()
 	connections := newConnections(listener)
 	a.upstream.SecureServing.Listener = connections
 	end := a.options.Stages.BeginDetail("API server: options")
@@ -151,6 +154,9 @@ func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
 	end(err)
 	if err != nil {
 		return fmt.Errorf("configure kube-apiserver: %w", err)
+	}
+	if err := a.connectLoopback(configuration); err != nil {
+		return err
 	}
 	end = a.options.Stages.BeginDetail("API server: install APIs")
 	// Ours writes the same roles in a tenth of the time.
@@ -188,6 +194,7 @@ func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("prepare kube-apiserver: %w", err)
 	}
 
+	a.clients.Serve(server.GenericAPIServer.Handler)
 	go a.watchReadiness(ctx, server.GenericAPIServer)
 	ended := make(chan struct{})
 	defer close(ended)
@@ -195,6 +202,7 @@ func (a *APIServer) Run(ctx context.Context, listener net.Listener) error {
 		select {
 		case <-generic.DrainedNotify(): // requests under way have been answered
 			connections.CloseAll()
+			a.clients.Close()
 		case <-ended:
 		}
 	}()

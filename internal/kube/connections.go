@@ -7,9 +7,8 @@ import (
 
 // connections is a listener that can close what it has accepted.
 //
-// The API server's clients in this process keep their connections, with watches
-// on them, after they have been told to end: upstream's kubelet for one is only
-// ever ended by its process. Without this, the server waits for them in vain.
+// Clients keep their connections, with watches on them: people's from outside,
+// and the API server's to itself. Without this, the server waits for them in vain.
 type connections struct {
 	net.Listener
 

@@ -67,6 +67,9 @@ func (m *ControllerManager) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("configure kube-controller-manager: %w", err)
 	}
+	// Upstream derives from this the clients with a controller's own token, and
+	// leaves out whom a user name stands for, but not a URL.
+	c.Kubeconfig.Host, c.Kubeconfig.Username = apiServerURL, pki.ControllerManager
 	go m.watchBuilt(ctx)
 	return app.Run(ctx, c.Complete())
 }

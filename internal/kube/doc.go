@@ -6,5 +6,6 @@
 // Each component is a type with New (settings into upstream's options; cheap
 // and without effects outside the data directory), Run(ctx) and, where others
 // wait for it, Ready(). What they share, certificates and addresses, is in
-// Options. Its one rule: nothing of Bulkhead's own capabilities is known here.
+// Options. They reach the API server without a network, through package
+// inprocess. Its one rule: nothing of Bulkhead's own capabilities is known here.
 package kube

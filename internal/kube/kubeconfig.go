@@ -11,41 +11,43 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/inprocess"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 )
 
-// RESTConfig returns a client's settings for one of pki's identities. The
-// certificate is read from its file again when that changes.
+// apiServerURL is where clients in this process reach the API server.
+const apiServerURL = inprocess.Scheme + "://kube-apiserver"
+
+// RESTConfig returns a client's settings for one of pki's identities, in this
+// process.
 func (o *Options) RESTConfig(identity string) *rest.Config {
 	return &rest.Config{
-		Host: o.apiServerURL(),
-		TLSClientConfig: rest.TLSClientConfig{
-			CAFile:   o.PKI.ServerCA.CertFile,
-			CertFile: o.PKI.File(identity),
-			KeyFile:  o.PKI.File(identity),
-		},
+		Host:     apiServerURL,
+		Username: identity, // see package inprocess
 		// Cheaper to encode and decode than JSON; what has no such form, such as
 		// custom resources, falls back to it.
 		ContentConfig: rest.ContentConfig{
 			ContentType:        runtime.ContentTypeProtobuf,
 			AcceptContentTypes: runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON,
 		},
-		// Both ends are in this process.
-		DisableCompression: true,
 		// The API server limits by itself, and fairly (API Priority and Fairness).
 		QPS: -1,
 	}
 }
 
+// KubeletTLS returns the settings for one of pki's identities to reach kubelets.
+// The certificate is read from its file again when that changes.
+func (o *Options) KubeletTLS(identity string) *rest.TLSClientConfig {
+	return &rest.TLSClientConfig{CAFile: o.PKI.ServerCA.CertFile, CertFile: o.PKI.File(identity), KeyFile: o.PKI.File(identity)}
+}
+
 // writeComponentKubeconfigs writes a kubeconfig for each component that only
-// takes a file. They refer to the certificates' files and hold no secret.
+// takes a file. They are of no use outside this process, and hold no secret. The
+// identity is in the URL, for client-go reads users of https URLs alone.
 func (o *Options) writeComponentKubeconfigs() error {
 	for _, identity := range []string{pki.ControllerManager, pki.Scheduler, pki.Kubelet, pki.Proxy} {
-		c := kubeconfig(o.apiServerURL(), identity)
-		c.Clusters["bulkhead"].CertificateAuthority = o.PKI.ServerCA.CertFile
-		c.AuthInfos[identity].ClientCertificate = o.PKI.File(identity)
-		c.AuthInfos[identity].ClientKey = o.PKI.File(identity)
-		if err := writeKubeconfig(o.kubeconfigPath(identity), c, 0o600); err != nil {
+		server := fmt.Sprintf("%s://%s@kube-apiserver", inprocess.Scheme, identity)
+		if err := writeKubeconfig(o.kubeconfigPath(identity), kubeconfig(server, identity), 0o600); err != nil {
 			return err
 		}
 	}

@@ -2,15 +2,21 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	v1 "k8s.io/api/core/v1"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/client-go/kubernetes"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/kubernetes/cmd/kubelet/app"
 	"k8s.io/kubernetes/cmd/kubelet/app/options"
+	"k8s.io/kubernetes/pkg/kubelet"
 	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
 	"k8s.io/kubernetes/pkg/kubelet/eviction"
 	"k8s.io/kubernetes/pkg/util/taints"
@@ -20,6 +26,7 @@ import (
 
 // Kubelet is the node's kubelet.
 type Kubelet struct {
+	options  *Options
 	upstream *options.KubeletServer
 	// volumesAfter holds back the volume plugins; see orderedProber.
 	volumesAfter <-chan struct{}
@@ -81,7 +88,7 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 	if err := parseFlagSet("kubelet-arg", set, c.KubeletArgs); err != nil {
 		return nil, err
 	}
-	return &Kubelet{upstream: &options.KubeletServer{KubeletFlags: *flags, KubeletConfiguration: *k}}, nil
+	return &Kubelet{options: o, upstream: &options.KubeletServer{KubeletFlags: *flags, KubeletConfiguration: *k}}, nil
 }
 
 func parseTaints(specs []string) ([]v1.Taint, error) {
@@ -106,5 +113,34 @@ func (k *Kubelet) Run(ctx context.Context) error {
 		return fmt.Errorf("prepare the kubelet: %w", err)
 	}
 	dependencies.DynamicPluginProber = orderedProber{dependencies.DynamicPluginProber, ctx, k.volumesAfter}
+	if err := k.connect(dependencies); err != nil {
+		return err
+	}
 	return app.Run(ctx, k.upstream, dependencies, utilfeature.DefaultFeatureGate)
+}
+
+// connect makes the clients that upstream would make of the kubeconfig, with a
+// dialer of its own, which knows no API server in this process.
+func (k *Kubelet) connect(dependencies *kubelet.Dependencies) error {
+	s := k.upstream
+	client := k.options.RESTConfig(pki.Kubelet)
+	client.QPS, client.Burst = float32(s.KubeAPIQPS), int(s.KubeAPIBurst)
+	events := rest.CopyConfig(client)
+	events.QPS, events.Burst = float32(s.EventRecordQPS), int(s.EventBurst)
+	if s.EventRecordQPS == 0 {
+		events.QPS = -1 // no limit
+	}
+	heartbeat := rest.CopyConfig(client)
+	heartbeat.QPS = -1
+	heartbeat.Timeout = min(s.NodeStatusUpdateFrequency.Duration, time.Duration(s.NodeLeaseDurationSeconds)*time.Second)
+
+	var errs [3]error
+	dependencies.KubeClient, errs[0] = kubernetes.NewForConfig(client)
+	dependencies.EventClient, errs[1] = corev1.NewForConfig(events)
+	dependencies.HeartbeatClient, errs[2] = kubernetes.NewForConfig(heartbeat)
+	dependencies.OnHeartbeatFailure = func() {} // there is no connection to close
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("make the kubelet's clients: %w", err)
+	}
+	return nil
 }

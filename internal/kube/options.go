@@ -53,12 +53,6 @@ func (o *Options) kubeconfigPath(identity string) string {
 	return o.path("kubeconfigs", identity+".yaml")
 }
 
-// apiServerURL is where components on this machine reach the API server. By
-// loopback, so that a change of the node's address does not cut them off.
-func (o *Options) apiServerURL() string {
-	return fmt.Sprintf("https://127.0.0.1:%d", o.Config.HTTPSListenPort)
-}
-
 // parseArgs applies "name=value" settings that an operator passes through to an
 // upstream component, over that component's own flags.
 func parseArgs(setting string, flags cliflag.NamedFlagSets, args []string) error {

@@ -46,6 +46,9 @@ func New(o *Options) (*Components, error) {
 	if c.APIServer, err = NewAPIServer(o); err != nil {
 		return nil, err
 	}
+	if err := c.APIServer.clients.Register(); err != nil {
+		return nil, err
+	}
 	if c.ControllerManager, err = NewControllerManager(o); err != nil {
 		return nil, err
 	}

@@ -111,6 +111,19 @@ func (s *Store) issue(authority *Authority, identity Identity) ([]byte, error) {
 	return encodePair(der, key)
 }
 
+// Certificate returns an identity's certificate as it is now.
+func (s *Store) Certificate(identity string) (*x509.Certificate, error) {
+	data, err := os.ReadFile(s.File(identity))
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s: %w", identity, err)
+	}
+	certificate, _, err := parsePair(data)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s: %w", identity, err)
+	}
+	return certificate, nil
+}
+
 // EncodeForKubeconfig returns an identity's certificate and key apart.
 func (s *Store) EncodeForKubeconfig(identity string) (certificate, key []byte, err error) {
 	data, err := os.ReadFile(s.File(identity))
