@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -39,18 +38,23 @@ func (s *space) bulkhead(args ...string) (string, error) {
 
 func (s *space) crashing(name string, command ...string) {
 	s.Helper()
-	one := int32(1)
-	spec := server()
-	spec.Containers[0].Args = command
-	spec.Containers[0].ReadinessProbe = nil
-	// The first process of a namespace cannot be ended by a signal of its own.
-	share := true
-	spec.ShareProcessNamespace = &share
-	_, err := kube.AppsV1().Deployments(s.name).Create(s.ctx, &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       appsv1.DeploymentSpec{Replicas: &one, Selector: selector(name), Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels(name)}, Spec: spec}},
-	}, metav1.CreateOptions{})
-	s.must(err)
+	s.failing(name, 1, running(command, func(p *corev1.PodSpec) {
+		// The first process of a namespace cannot be ended by a signal of its own.
+		share := true
+		p.ShareProcessNamespace = &share
+	}))
+}
+
+// incidents are those that why tells of an object.
+func (s *space) incidents(about string) ([]v1alpha1.IncidentStatus, error) {
+	s.Helper()
+	out, err := s.bulkhead("why", about, "-n", s.name, "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	var answer struct{ Incidents []v1alpha1.IncidentStatus }
+	err = json.Unmarshal([]byte(out), &answer)
+	return answer.Incidents, err
 }
 
 func TestWhyNamesWhatCrashes(t *testing.T) {
@@ -58,18 +62,14 @@ func TestWhyNamesWhatCrashes(t *testing.T) {
 	s.crashing("crasher", "exit", "3", "cannot read settings: unexpected end")
 	var in v1alpha1.IncidentStatus
 	s.eventually(whyLimit, "why names the Deployment", func() error {
-		out, err := s.bulkhead("why", "deploy/crasher", "-n", s.name, "-o", "json")
+		all, err := s.incidents("deploy/crasher")
 		if err != nil {
 			return err
 		}
-		var answer struct{ Incidents []v1alpha1.IncidentStatus }
-		if err := json.Unmarshal([]byte(out), &answer); err != nil {
-			return err
+		if len(all) != 1 {
+			return fmt.Errorf("%d incidents", len(all))
 		}
-		if len(answer.Incidents) != 1 {
-			return fmt.Errorf("%d incidents", len(answer.Incidents))
-		}
-		in = answer.Incidents[0]
+		in = all[0]
 		if o := in.FirstCause.Object; o.Kind != "Deployment" || o.Name != "crasher" || o.Namespace != s.name {
 			return fmt.Errorf("first cause is %+v", in.FirstCause)
 		}

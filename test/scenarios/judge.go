@@ -22,6 +22,7 @@ type outcome struct {
 	result    diagnose.Result
 
 	rank    int // of the first cause among the candidates, from 1; 0 if it is not there
+	object  int // of its object, whatever is said of it
 	chain   bool
 	mutated bool // the verdict moved
 	quiet   bool // the noise did not move it
@@ -64,10 +65,11 @@ func judge(ctx context.Context, s *scenario, noise []record.Record) (*outcome, e
 	if o.incidents > 0 {
 		in := &o.result.Incidents[0]
 		o.verdict = in.FirstCause
-		o.rank = rank(s.FirstCause, in)
-		o.chain = inOrder(s.Chain, steps(in))
+		o.rank = rank(in, s.FirstCause.is)
+		o.object = rank(in, s.FirstCause.about)
+		o.chain = leads(s.Chain, in)
 		if s.named() && !o.chain {
-			o.note("chain: got %s; want %s", strings.Join(steps(in), " → "), strings.Join(s.Chain, " → "))
+			o.note("chain: got %s; want %s", told(in), strings.Join(s.Chain, " → "))
 		}
 	}
 	if !o.right() {
@@ -146,8 +148,8 @@ func (o *outcome) stands(records []record.Record) bool {
 }
 
 // rank is the place of what is wanted among an incident's candidates.
-func rank(w want, in *v1alpha1.IncidentStatus) int {
-	if w.is(in.FirstCause) {
+func rank(in *v1alpha1.IncidentStatus, is func(v1alpha1.Cause) bool) int {
+	if is(in.FirstCause) {
 		return 1
 	}
 	n := 1
@@ -156,35 +158,62 @@ func rank(w want, in *v1alpha1.IncidentStatus) int {
 			continue
 		}
 		n++
-		if w.is(c) {
+		if is(c) {
 			return n
 		}
 	}
 	return 0
 }
 
-// steps are an incident's facts in the chain's order, as "Reason Kind/name".
-func steps(in *v1alpha1.IncidentStatus) []string {
-	out := []string{in.FirstCause.Reason + " " + in.FirstCause.Object.Kind + "/" + in.FirstCause.Object.Name}
-	for _, l := range in.Chain {
-		out = append(out, l.ToReason+" "+l.To.Kind+"/"+l.To.Name)
-	}
-	return out
+// step is a fact of a chain.
+type step struct {
+	reason string
+	object v1alpha1.ObjectRef
 }
 
-// inOrder says that all that is wanted is among the steps, in its order.
-func inOrder(wanted, steps []string) bool {
-	for _, s := range steps {
-		if len(wanted) == 0 {
-			break
-		}
-		reason, object, _ := strings.Cut(wanted[0], " ")
-		gotReason, gotObject, _ := strings.Cut(s, " ")
-		if slices.Contains(strings.Split(reason, "|"), gotReason) && (object == "" || object == gotObject) {
-			wanted = wanted[1:]
-		}
+func (s step) String() string { return s.reason + " " + s.object.Kind + "/" + s.object.Name }
+
+// is says that a step is what is wanted: REASON, or REASON KIND/NAME, where REASON
+// may be several joined by "|".
+func (s step) is(wanted string) bool {
+	reason, object, _ := strings.Cut(wanted, " ")
+	return slices.Contains(strings.Split(reason, "|"), s.reason) && (object == "" || object == s.object.Kind+"/"+s.object.Name)
+}
+
+// links are an incident's steps and where each leads.
+func links(in *v1alpha1.IncidentStatus) (first step, next map[step][]step) {
+	first, next = step{in.FirstCause.Reason, in.FirstCause.Object}, map[step][]step{}
+	for _, l := range in.Chain {
+		from := step{l.FromReason, l.From}
+		next[from] = append(next[from], step{l.ToReason, l.To})
 	}
-	return len(wanted) == 0
+	return first, next
+}
+
+// leads says that each step that is wanted leads to the next one, perhaps by others.
+func leads(wanted []string, in *v1alpha1.IncidentStatus) bool {
+	first, next := links(in)
+	return walk(first, next, wanted)
+}
+
+func walk(at step, next map[step][]step, wanted []string) bool {
+	if len(wanted) > 0 && at.is(wanted[0]) {
+		wanted = wanted[1:]
+	}
+	return len(wanted) == 0 || slices.ContainsFunc(next[at], func(s step) bool { return walk(s, next, wanted) })
+}
+
+// told is a chain in one line.
+func told(in *v1alpha1.IncidentStatus) string {
+	first, next := links(in)
+	out := []string{first.String()}
+	for _, l := range in.Chain {
+		out = append(out, l.FromReason+" → "+step{l.ToReason, l.To}.String())
+	}
+	if len(next) == 0 {
+		return out[0]
+	}
+	return strings.Join(out, "; ")
 }
 
 func (s *scenario) wanted() string {

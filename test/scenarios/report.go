@@ -37,8 +37,7 @@ func report(w io.Writer, outcomes []*outcome, verbose bool) {
 			fmt.Fprintf(w, "%s: known: %s\n", o.scenario.Name, o.scenario.Known)
 		}
 	}
-	gates(w, outcomes)
-	buckets(w, outcomes)
+	fmt.Fprintf(w, "\n%s", summary(outcomes))
 	used(w, cover(outcomes), verbose)
 }
 
@@ -81,26 +80,33 @@ func (o *outcome) said() string {
 	return name(o.verdict)
 }
 
-// gates prints how many scenarios hold each gate.
-func gates(w io.Writer, outcomes []*outcome) {
+// gate is a row of the gates' table.
+type gate struct{ name, holds, share string }
+
+// gates are how many scenarios hold each gate.
+func gates(outcomes []*outcome) []gate {
 	g := count(outcomes)
-	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "first cause, top 1\t%d of %d\t%s\n", g.top1, g.named, share(g.top1, g.named))
-	fmt.Fprintf(t, "first cause, top 3\t%d of %d\t%s\n", g.top3, g.named, share(g.top3, g.named))
-	fmt.Fprintf(t, "chain right\t%d of %d\t%s\n", g.chain, g.named, share(g.chain, g.named))
-	fmt.Fprintf(t, "\"no cause recorded\" said\t%d of %d\t%s\n", g.noCause, g.unnamed, share(g.noCause, g.unnamed))
-	fmt.Fprintf(t, "false incidents on healthy clusters\t%d in %d\n", g.falseIncidents, g.healthy)
-	fmt.Fprintf(t, "mutation: verdict moves\t%d of %d\t%s\n", g.mutated, g.named, share(g.mutated, g.named))
-	fmt.Fprintf(t, "noise: verdict stays\t%d of %d\t%s\n", g.quiet, len(outcomes), share(g.quiet, len(outcomes)))
-	t.Flush()
+	of := func(name string, n, all int) gate { return gate{name, fmt.Sprintf("%d of %d", n, all), share(n, all)} }
+	return []gate{
+		of("object of the first cause, top 1", g.object1, g.named),
+		of("object of the first cause, top 3", g.object3, g.named),
+		of("object and reason, top 1", g.top1, g.named),
+		of("object and reason, top 3", g.top3, g.named),
+		of("object and reason where one reason alone is right, top 1", g.exact, g.single),
+		of("chain right", g.chain, g.named),
+		of("\"no cause recorded\" said", g.noCause, g.unnamed),
+		{"false incidents on healthy clusters", fmt.Sprintf("%d in %d", g.falseIncidents, g.healthy), ""},
+		of("mutation: verdict moves", g.mutated, g.named),
+		of("noise: verdict stays", g.quiet, len(outcomes)),
+	}
 }
 
 type counts struct {
-	named, top1, top3, chain, mutated int
-	unnamed, noCause                  int
-	healthy, falseIncidents           int
-	quiet                             int
+	named, object1, object3, top1, top3, chain, mutated int
+	single, exact                                       int
+	unnamed, noCause                                    int
+	healthy, falseIncidents                             int
+	quiet                                               int
 }
 
 func count(outcomes []*outcome) counts {
@@ -116,11 +122,17 @@ func count(outcomes []*outcome) counts {
 			g.noCause += one(o.right())
 		default:
 			g.named++
+			g.object1 += one(o.object == 1)
+			g.object3 += one(o.object > 0 && o.object <= 3)
 			g.top1 += one(o.rank == 1)
 			g.top3 += one(o.rank > 0 && o.rank <= 3)
 			g.chain += one(o.rank == 1 && o.chain)
 			// A verdict that was never there cannot move.
 			g.mutated += one(o.rank == 1 && o.mutated)
+			if !strings.Contains(o.scenario.FirstCause.Reason, "|") {
+				g.single++
+				g.exact += one(o.rank == 1)
+			}
 		}
 	}
 	return g
@@ -143,31 +155,50 @@ func share(n, of int) string {
 // bounds part the confidences; each bucket starts at its bound.
 var bounds = []float64{0, 0.5, 0.7, 0.8, 0.9}
 
-// buckets prints how often verdicts of a confidence are right.
-func buckets(w io.Writer, outcomes []*outcome) {
-	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CONFIDENCE\tVERDICTS\tMEAN\tRIGHT")
+// bucket is the answers of like confidence.
+type bucket struct {
+	from, to float64
+	n, right int
+	mean     float64
+}
+
+// buckets are how often answers of a confidence are right.
+func buckets(outcomes []*outcome) []bucket {
+	var all []bucket
 	for i, from := range bounds {
-		to := 1.0001
+		b := bucket{from: from, to: 1.0001}
 		if i+1 < len(bounds) {
-			to = bounds[i+1]
+			b.to = bounds[i+1]
 		}
-		n, right, sum := 0, 0, 0.0
 		for _, o := range outcomes {
 			c := o.verdict.Confidence
-			if o.incidents == 0 || c == 0 || c < from || c >= to {
+			if o.incidents == 0 || c == 0 || c < from || c >= b.to {
 				continue
 			}
-			n++
-			sum += c
-			right += one(o.right())
+			b.n++
+			b.mean += c
+			b.right += one(o.right())
 		}
-		if n > 0 {
-			fmt.Fprintf(t, "%.1f to %.1f\t%d\t%.2f\t%s\n", from, min(to, 1), n, sum/float64(n), share(right, n))
+		if b.n > 0 {
+			b.mean /= float64(b.n)
+			all = append(all, b)
 		}
 	}
-	t.Flush()
+	return all
+}
+
+// summary is the two tables as docs/diagnosis.md shows them.
+func summary(outcomes []*outcome) string {
+	var w strings.Builder
+	fmt.Fprint(&w, "| gate | holds | |\n|---|---|---|\n")
+	for _, g := range gates(outcomes) {
+		fmt.Fprintf(&w, "| %s | %s | %s |\n", g.name, g.holds, g.share)
+	}
+	fmt.Fprint(&w, "\n| confidence | answers | mean | right |\n|---|---|---|---|\n")
+	for _, b := range buckets(outcomes) {
+		fmt.Fprintf(&w, "| %.1f to %.1f | %d | %.2f | %s |\n", b.from, min(b.to, 1), b.n, b.mean, share(b.right, b.n))
+	}
+	return w.String()
 }
 
 func used(w io.Writer, c coverage, verbose bool) {

@@ -29,7 +29,8 @@ type expectation struct {
 	// FirstCause is what failed first; its reason may be several joined by "|"
 	// where the recorded cannot tell them apart.
 	FirstCause want `json:"firstCause"`
-	// Chain are steps that must appear in this order: REASON, or REASON KIND/NAME.
+	// Chain are steps of which each must lead to the next: REASON, or REASON
+	// KIND/NAME. Between them may be others.
 	Chain []string `json:"chain"`
 	// Top is 3 where a person could not be surer from what was sent.
 	Top int `json:"top"`
@@ -62,6 +63,12 @@ func (w want) is(c v1alpha1.Cause) bool {
 	}
 	return c.Object.Kind == w.Kind && c.Object.Namespace == w.Namespace && c.Object.Name == w.Name &&
 		slices.Contains(strings.Split(w.Reason, "|"), c.Reason)
+}
+
+// about says whether a verdict is about the object that is wanted.
+func (w want) about(c v1alpha1.Cause) bool {
+	w.Reason = c.Reason
+	return w.is(c)
 }
 
 // mutation takes evidence away: a whole file, or its lines that match, or (with
@@ -131,6 +138,8 @@ func (s *scenario) check() error {
 		return fmt.Errorf("it has no files")
 	case s.named() && (s.FirstCause.Reason == "" || s.FirstCause.Kind == "" || len(s.Decisive) == 0):
 		return fmt.Errorf("it wants no first cause, or names no decisive evidence")
+	case s.named() && len(s.Chain) == 0:
+		return fmt.Errorf("it wants no chain")
 	case !s.named() && (s.FirstCause != want{} || len(s.Decisive) > 0):
 		return fmt.Errorf("it wants a first cause and none")
 	}

@@ -40,6 +40,11 @@ var obstacles = []obstacle{
 // builtinTaints are those that Kubernetes itself puts on nodes.
 var builtinTaints = lazyregexp.New(`node-role\.kubernetes\.io/|node\.kubernetes\.io/`)
 
+// illTaints are those of them that say that something is wrong with the node.
+var illTaints = lazyregexp.New(`node\.kubernetes\.io/(?:not-ready|unreachable|(?:memory|disk|pid)-pressure|network-unavailable)`)
+
+var taintsIn = lazyregexp.New(`taints? (\{[^}]*\})`)
+
 // scheduling finds why pods are on no node.
 func scheduling(m *model.Model, emit func(Fact)) {
 	for _, w := range m.Workloads() {
@@ -127,9 +132,7 @@ func unscheduled(m *model.Model, w *model.Workload, p *model.Pod, message string
 		case "NodeSelectorMismatch":
 			selector(m, spec, p.Shown() || w.Object.Shown(), &f)
 		case "TaintNotTolerated":
-			if !taint(m, message, g[0], spec, &f) {
-				continue
-			}
+			taint(m, message, &f)
 		case "OnlyCordonedNodesFit":
 			cordoned(m, spec, &f)
 		case "ClaimMissing":
@@ -167,33 +170,45 @@ func selector(m *model.Model, spec *corev1.PodSpec, shown bool, f *Fact) {
 }
 
 // taint tells taints that people set from those that say that a node is ill.
-func taint(m *model.Model, message, found string, spec *corev1.PodSpec, f *Fact) bool {
-	all := lazyregexp.New(`taints? (\{[^}]*\})`).FindAllStringSubmatch(message, -1)
-	var people []string
+func taint(m *model.Model, message string, f *Fact) {
+	var people, ill []string
+	sort := func(t string) {
+		switch {
+		case !builtinTaints.MatchString(t):
+			people = append(people, t)
+		case illTaints.MatchString(t):
+			ill = append(ill, t)
+		}
+	}
+	all := taintsIn.FindAllStringSubmatch(message, -1)
 	for _, t := range all {
-		if !builtinTaints.MatchString(t[1]) {
-			people = append(people, t[1])
-		}
+		sort(t[1])
 	}
-	if len(people) == 0 {
-		f.Strength, f.Size = 0.35, 0
-		if strings.Contains(found, "unreachable") || strings.Contains(found, "not-ready") {
-			f.ID = "OnlyIllNodesLeft"
-			f.Message = "the nodes that would do are not ready"
-		}
-		return true
-	}
-	f.Strength = 0.95
-	f.Message = "it does not tolerate the taint " + strings.Join(people, ", ") + " of the nodes that would do"
-	_ = spec
 	for _, n := range m.Nodes() {
 		for _, t := range n.Spec.Taints {
-			if slices.ContainsFunc(people, func(s string) bool { return strings.Contains(s, t.Key) }) {
+			if t.Effect == corev1.TaintEffectPreferNoSchedule {
+				continue
+			}
+			if len(all) == 0 { // as the scheduler of 1.37 says it
+				sort("{" + t.Key + ": " + t.Value + "}")
+			}
+			if slices.ContainsFunc(append(people, ill...), func(s string) bool { return strings.Contains(s, t.Key) }) {
 				f.About = append(f.About, model.Key{Kind: model.KindNode, Name: n.Name})
 			}
 		}
 	}
-	return true
+	slices.Sort(people)
+	people = slices.Compact(people)
+	switch {
+	case len(people) > 0:
+		f.Strength = 0.95
+		f.Message = "it does not tolerate the taint " + strings.Join(people, ", ") + " of the nodes that would do"
+	case len(ill) > 0:
+		f.ID, f.Strength = "OnlyIllNodesLeft", 0.8
+		f.Message = "the nodes that would do are ill: they have the taint " + strings.Trim(ill[0], "{: }")
+	default:
+		f.Strength = 0.35
+	}
 }
 
 // cordoned is strong only if a cordoned node would do: others are the rule on

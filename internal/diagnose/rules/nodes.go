@@ -8,7 +8,7 @@ var nodes = []Row{
 		Effect: "NodeNotReady", Relation: Same,
 		Sentence: "{effect} does not work",
 		Why:      "the kubelet reports the node's state, or nobody does", Source: docs + "concepts/architecture/nodes/#condition"},
-	{Cause: "NodeNotReady KubeletDown RuntimeDown RuntimeSlow CNIDown NodeNetworkDown NodeDiskPressure NodeMemoryPressure NodePIDPressure",
+	{Cause: "NodeNotReady KubeletDown RuntimeDown RuntimeSlow CNIDown NodeNetworkDown NodeDiskPressure NodeMemoryPressure NodePIDPressure KernelDeadlock",
 		Effect: "PodsNotReady PodsPending SandboxFails Killed CrashLoop ReadinessProbeFails LivenessProbeFails", Relation: RunsOn,
 		Sentence: "the pods of {effect} on {cause} stop with it",
 		Why:      "what runs on a node shares its fate", Source: docs + "concepts/architecture/nodes/"},

@@ -10,7 +10,7 @@ var running = []Row{
 		Effect: "ContainerExited", Relation: Same,
 		Sentence: "{effect} ends since it cannot do its work",
 		Why:      "the last lines of a log tell why a process ends", Source: docs + "tasks/debug/debug-application/debug-running-pod/"},
-	{Cause: "CredentialsRejected DatabaseMissing DatabaseUnreachable PortConflict VolumePermissionDenied PermissionDenied ReadOnlyFiles SettingMissing CallsFail ExternalUnreachable NameNotResolved AddressWrongPort AddressMisspelt RBACDenied ClockSkew CertificateExpired VolumeFull AppOutOfMemory",
+	{Cause: "CredentialsRejected DatabaseMissing DatabaseUnreachable PortConflict VolumePermissionDenied PermissionDenied ReadOnlyFiles SettingMissing CallsFail ExternalUnreachable NameNotResolved AddressWrongPort AddressMisspelt RBACDenied ClockSkew CertificateExpired CertificateNotTrusted VolumeFull TooManyFiles AppOutOfMemory",
 		Effect: "CrashLoop PodsNotReady AppError LivenessProbeFails ReadinessProbeFails StartupProbeFails", Relation: Same,
 		Sentence: "{effect} does not come up since it cannot do its work",
 		Why:      "apps check what they depend on when they start", Source: docs + "tasks/debug/debug-application/debug-running-pod/"},
