@@ -217,6 +217,11 @@ func jobs(m *model.Model, emit func(Fact)) {
 	}
 }
 
+// scalerStart is how long an autoscaler, or the pods of a rollout, may take to have
+// metrics: a minute for the first two samples of metrics-server and its own 15 s,
+// with as much again.
+const scalerStart = 2 * time.Minute
+
 func scaler(m *model.Model, o *model.Object, emit func(Fact)) {
 	h, ok := o.Value.(*autoscalingv2.HorizontalPodAutoscaler)
 	if !ok {
@@ -227,6 +232,9 @@ func scaler(m *model.Model, o *model.Object, emit func(Fact)) {
 	for _, c := range h.Status.Conditions {
 		f.Since = c.LastTransitionTime.Time
 		f.Evidence = []Evidence{evidence("state", string(c.Type)+": "+c.Message, c.LastTransitionTime.Time)}
+		if m.Now.Sub(h.CreationTimestamp.Time) < scalerStart || m.Now.Sub(c.LastTransitionTime.Time) < scalerStart {
+			continue
+		}
 		if c.Type == autoscalingv2.ScalingActive && c.Status == corev1.ConditionFalse && c.Reason != "ScalingDisabled" {
 			f.ID, f.Message = "ScalerHasNoMetrics", "the autoscaler gets no metrics and does not scale: "+clip(c.Message, 120)
 			emit(f)

@@ -82,12 +82,12 @@ func TestTrouble(t *testing.T) {
 		"etcd nearly full":       {func(r *registry) { r.size.Set(96) }, []string{"etcd/quota"}},
 		"no leader":              {func(r *registry) { r.leader.Set(0) }, []string{"etcd/no-quorum"}},
 		"slow requests": {func(r *registry) {
-			for range 50 {
+			for range 150 {
 				r.requests.WithLabelValues("GET", "resource", "").Observe(3)
 			}
 		}, []string{"kube-apiserver/slow"}},
 		"watches": {func(r *registry) {
-			for range 50 {
+			for range 150 {
 				r.requests.WithLabelValues("WATCH", "cluster", "").Observe(300)
 			}
 		}, nil},
