@@ -500,7 +500,7 @@ func TestShardsDiffer(t *testing.T) {
 	}
 	seen, use := map[string]int{}, map[string]int{}
 	for i := range 200 {
-		s := Shard(v1alpha1.ObjectRef{Kind: "Deployment", Namespace: "a", Name: fmt.Sprint(i)}, nodes, 4)
+		s := shardOf(v1alpha1.ObjectRef{Kind: "Deployment", Namespace: "a", Name: fmt.Sprint(i)}, hashes(nodes), 4)
 		seen[strings.Join(s, " ")]++
 		for _, n := range s {
 			use[n]++

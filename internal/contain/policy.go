@@ -177,7 +177,7 @@ func enough(p intstr.IntOrString, whole int) int {
 	return max(1, int(math.Ceil(v-1e-9)))
 }
 
-// policies are those of a cluster, that which applies first, first. The last is the
+// order puts a cluster's policies in the order in which they apply. The last is the
 // built-in one. One that is wrong is left out: who writes it is told by Check.
 func order(in []v1alpha1.ContainmentPolicy) []*policy {
 	var out []*policy

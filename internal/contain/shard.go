@@ -9,15 +9,6 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
 )
 
-// Shard gives an owner k of the nodes. It is rendezvous hashing: each node's weight
-// for an owner follows from the two names alone, and the heaviest are the owner's.
-// So all who ask get the same answer, a node that comes or goes changes one place of
-// those shards alone that it belongs to, and two owners seldom share all of theirs
-// (shuffle sharding).
-func Shard(owner v1alpha1.ObjectRef, nodes []string, k int) []string {
-	return shardOf(owner, hashes(nodes), k)
-}
-
 // hashed is a node with the hash of its name.
 type hashed struct {
 	name string
@@ -33,7 +24,13 @@ func hashes(nodes []string) []hashed {
 	return out
 }
 
-// shardOf keeps the k heaviest as it goes: of a thousand owners in a thousand nodes,
+// shardOf gives an owner k of the nodes. It is rendezvous hashing: each node's weight
+// for an owner follows from the two names alone, and the heaviest are the owner's. So
+// all who ask get the same answer, a node that comes or goes changes one place of
+// those shards alone that it belongs to, and two owners seldom share all of theirs
+// (shuffle sharding).
+//
+// It keeps the k heaviest as it goes: for a thousand owners and a thousand nodes,
 // sorting would be most of the work.
 func shardOf(owner v1alpha1.ObjectRef, nodes []hashed, k int) []string {
 	of := xxhash.Sum64String(owner.Kind + "\x00" + owner.Namespace + "\x00" + owner.Name)

@@ -105,9 +105,6 @@ func (p *Player) Steps() []Step {
 	return p.steps
 }
 
-// Brakes are those that hold or held at the end.
-func (p *Player) Brakes() []v1alpha1.Brake { return p.brakes }
-
 func (p *Player) look(now time.Time) {
 	m, incidents := p.diagnosis.Verdict(now)
 	var steps []contain.Step

@@ -4,6 +4,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,7 +55,11 @@ func (a *API) Install(ctx context.Context, plural string, crd []byte) error {
 // Brakes are all, by name.
 func (a *API) Brakes(ctx context.Context) ([]v1alpha1.Brake, error) {
 	var list v1alpha1.BrakeList
-	if err := a.client.Get().Resource("brakes").Do(ctx).Into(&list); err != nil {
+	err := a.client.Get().Resource("brakes").Do(ctx).Into(&list)
+	if apierrors.IsNotFound(err) {
+		return nil, errors.New("the cluster does not know Brakes: no containment has run there")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("list brakes: %w", err)
 	}
 	return list.Items, nil
