@@ -12,8 +12,13 @@ const (
 	LabelNodePool = "bulkhead.dev/nodepool"
 	// AnnotationDrain is on a node that is being emptied: why and since when.
 	AnnotationDrain = "bulkhead.dev/drain"
-	// TaintDraining keeps new pods away from a node that is being emptied.
-	TaintDraining = "bulkhead.dev/draining"
+)
+
+// The conditions of nodes beyond the kubelet's that repair rules know; True is bad.
+const (
+	NodeKernelDeadlock            = "KernelDeadlock"
+	NodeReadonlyFilesystem        = "ReadonlyFilesystem"
+	NodeContainerRuntimeUnhealthy = "ContainerRuntimeUnhealthy"
 )
 
 // The types of a NodePool's conditions. Each of the Held ones has since when, why,

@@ -40,6 +40,10 @@ func (d *fakeDaemon) History(_ context.Context, r HistoryRequest) (HistoryReply,
 	return HistoryReply{State: json.RawMessage(`{"a":1}`), Time: r.At, Steps: []HistoryStep{{What: "created", Text: r.Object.Name}}}, nil
 }
 
+func (d *fakeDaemon) NodePools(_ context.Context, r NodePoolsRequest) (NodePoolsReply, error) {
+	return NodePoolsReply{Nodes: []NodeVerdict{{Pool: r.Pool, Node: "n", State: "Ready"}}}, nil
+}
+
 func (d *fakeDaemon) ExportJournal(_ context.Context, w io.Writer, r ExportRequest) error {
 	if !r.To.IsZero() {
 		return errors.New("no journal")

@@ -77,6 +77,12 @@ func (c *Client) History(ctx context.Context, r HistoryRequest) (HistoryReply, e
 	return reply, c.ask(ctx, pathHistory, r, &reply)
 }
 
+// NodePools says what was decided last about node pools.
+func (c *Client) NodePools(ctx context.Context, r NodePoolsRequest) (NodePoolsReply, error) {
+	var reply NodePoolsReply
+	return reply, c.ask(ctx, pathNodePools, r, &reply)
+}
+
 // ask posts a question and decodes the answer.
 func (c *Client) ask(ctx context.Context, path string, question, answer any) error {
 	body, err := json.Marshal(question)

@@ -24,6 +24,8 @@ const (
 	pathWhy     = "/v1/why"
 	pathHistory = "/v1/history"
 	pathExport  = "/v1/journal/export"
+
+	pathNodePools = "/v1/nodepools"
 )
 
 // stopRequest is the body of POST /v1/stop.
@@ -94,6 +96,7 @@ func Handler(daemon Daemon) http.Handler {
 	})
 	mux.HandleFunc("POST "+pathWhy, func(w http.ResponseWriter, r *http.Request) { answer(w, r, daemon.Why) })
 	mux.HandleFunc("POST "+pathHistory, func(w http.ResponseWriter, r *http.Request) { answer(w, r, daemon.History) })
+	mux.HandleFunc("POST "+pathNodePools, func(w http.ResponseWriter, r *http.Request) { answer(w, r, daemon.NodePools) })
 	mux.HandleFunc("POST "+pathExport, func(w http.ResponseWriter, r *http.Request) { export(w, r, daemon) })
 	return mux
 }

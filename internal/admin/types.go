@@ -183,4 +183,6 @@ type Daemon interface {
 	History(ctx context.Context, r HistoryRequest) (HistoryReply, error)
 	// ExportJournal writes records as JSON lines, compressed with zstd.
 	ExportJournal(ctx context.Context, w io.Writer, r ExportRequest) error
+	// NodePools says what was decided last about node pools.
+	NodePools(ctx context.Context, r NodePoolsRequest) (NodePoolsReply, error)
 }

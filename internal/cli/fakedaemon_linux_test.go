@@ -181,6 +181,17 @@ func (d *fakeDaemon) History(_ context.Context, r admin.HistoryRequest) (admin.H
 	}}, nil
 }
 
+func (d *fakeDaemon) NodePools(_ context.Context, r admin.NodePoolsRequest) (admin.NodePoolsReply, error) {
+	if r.Pool == "nothing" {
+		return admin.NodePoolsReply{}, nil
+	}
+	return admin.NodePoolsReply{At: time.Unix(1_800_000_000, 0), Pods: []admin.PodVerdict{
+		{Namespace: "shop", Name: "big-1", Owner: "Deployment shop/big", Verdict: "NoPoolFits", Why: []string{"pool web: Insufficient memory"}},
+		{Namespace: "shop", Name: "big-2", Owner: "Deployment shop/big", Verdict: "NoPoolFits", Why: []string{"pool web: Insufficient memory"}},
+		{Namespace: "shop", Name: "web-1", Owner: "Deployment shop/web", Verdict: "NodeComes", Why: []string{"node web-1 is on its way"}},
+	}, Nodes: []admin.NodeVerdict{{Pool: "web", Node: "web-0", State: "Ready", Why: "its pods ask for 80% of its cpu and 20% of its memory"}}, Advice: []string{"node web-9 of pool web would be emptied: it is empty"}}, nil
+}
+
 func (d *fakeDaemon) ExportJournal(_ context.Context, w io.Writer, _ admin.ExportRequest) error {
 	if d.sick {
 		return errors.New("the journal cannot be read")

@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpCommandGroupID("other")
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {a.up(), a.down(), a.reset(), a.status(), a.doctor(), a.service()},
-		"use":   {a.kubectl(), a.image(), a.contain()},
+		"use":   {a.kubectl(), a.image(), a.nodepool(), a.contain()},
 		"ask":   {a.why(), a.history(), a.journal()},
 		"other": {a.completion(), a.version(), a.supervise()},
 	} {

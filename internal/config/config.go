@@ -24,6 +24,7 @@ const (
 	ComponentLoadBalancer  = "load-balancer"
 	ComponentDiagnosis     = "diagnosis"
 	ComponentContainment   = "containment"
+	ComponentNodePools     = "nodepools"
 )
 
 // DefaultFile is where the settings are read from when --config is not given;
@@ -148,7 +149,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.ResolvConf, "resolv-conf", c.ResolvConf, "resolv.conf that names the DNS servers for everything outside the cluster")
 	fs.StringVar(&c.WriteKubeconfig, "write-kubeconfig", c.WriteKubeconfig, "where the administrator's kubeconfig is written (default: kubeconfig in --data-dir)")
 	fs.StringVar(&c.WriteKubeconfigMode, "write-kubeconfig-mode", c.WriteKubeconfigMode, "mode of that file, octal")
-	fs.StringSliceVar(&c.Disable, "disable", c.Disable, "component that is not to run: dns, metrics-server, local-storage, load-balancer, diagnosis, containment (repeatable)")
+	fs.StringSliceVar(&c.Disable, "disable", c.Disable, "component that is not to run: dns, metrics-server, local-storage, load-balancer, diagnosis, containment, nodepools (repeatable)")
 	fs.StringSliceVar(&c.NodeLabels, "node-label", c.NodeLabels, "label that the node registers with, key=value (repeatable)")
 	fs.StringSliceVar(&c.NodeTaints, "node-taint", c.NodeTaints, "taint that the node registers with, key=value:effect (repeatable)")
 	fs.BoolVar(&c.Simulate, "simulate", c.Simulate, "run the control plane with simulated nodes: no root, no containers")

@@ -66,7 +66,7 @@ func (c *Config) Validate() error {
 	if c.Snapshotter != "overlayfs" && c.Snapshotter != "native" {
 		bad("--snapshotter %q: want overlayfs or native", c.Snapshotter)
 	}
-	known := []string{ComponentDNS, ComponentMetricsServer, ComponentLocalStorage, ComponentLoadBalancer, ComponentDiagnosis, ComponentContainment}
+	known := []string{ComponentDNS, ComponentMetricsServer, ComponentLocalStorage, ComponentLoadBalancer, ComponentDiagnosis, ComponentContainment, ComponentNodePools}
 	for _, name := range c.Disable {
 		if !slices.Contains(known, name) {
 			bad("--disable %q: want one of %s", name, strings.Join(known, ", "))

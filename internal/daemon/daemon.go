@@ -25,6 +25,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/dns"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/metrics"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
+	"github.com/bulkhead-k8s/bulkhead/internal/nodepool"
 	"github.com/bulkhead-k8s/bulkhead/internal/programpages"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime"
 	"github.com/bulkhead-k8s/bulkhead/internal/simulate"
@@ -72,6 +73,8 @@ type Daemon struct {
 	diagnosis  *diagnosis
 	// diagnosisErr is why it does not run.
 	diagnosisErr error
+	// nodePools is nil where it is disabled.
+	nodePools *nodepool.Controller
 	// keepPods is what the request to stop said.
 	keepPods bool
 }
@@ -182,6 +185,10 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.work.Go("kube-controller-manager", d.kube.ControllerManager.Run)
 	d.startDiagnosis(options)
+	if err := d.startNodePools(options); err != nil {
+		return err
+	}
+	d.startNodeProblems(client)
 	if d.config.Simulate {
 		err = d.startSimulation(ctx, options, client)
 	} else {

@@ -16,6 +16,8 @@ type Options struct {
 	// Nodes is how many nodes are made at the start. Default 3. Nodes that
 	// others make with the label LabelSimulated are played, too.
 	Nodes int
+	// OthersOnly makes no nodes and plays those that others make.
+	OthersOnly bool
 	// Prefix begins the nodes' names; a number follows. Default "simulated-".
 	Prefix string
 	// PodCIDR is where pods' addresses are from. Default 10.42.0.0/16.
@@ -37,7 +39,10 @@ func (o Options) complete() (Options, error) {
 	if o.Nodes < 0 || o.Nodes > maxNodes {
 		return o, fmt.Errorf("simulation: %d nodes: want 1 to %d", o.Nodes, maxNodes)
 	}
-	if o.Nodes == 0 {
+	switch {
+	case o.OthersOnly:
+		o.Nodes = 0
+	case o.Nodes == 0:
 		o.Nodes = 3
 	}
 	if o.Prefix == "" {

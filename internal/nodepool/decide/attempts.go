@@ -198,7 +198,7 @@ func (d *decider) mayBuy(p *pool, owner v1alpha1.ObjectRef) (budget int, h hold)
 			// is the owner's.
 			if a.NotBefore != nil && d.s.Now.Before(a.NotBefore.Time) && (q == p || a.Outcome != v1alpha1.OutcomeFailed) {
 				return 0, hold{"LastDidNotHelp", fmt.Sprintf("%s: the last nodes (%s) %s; again at %s", refText(owner), strings.Join(a.Nodes, ", "),
-					map[bool]string{true: "did not come", false: "came, and no pod of it became Ready there"}[a.Outcome == v1alpha1.OutcomeFailed], a.NotBefore.UTC().Format("15:04:05 MST"))}
+					map[bool]string{true: "did not come", false: "came, and no pod of it became Ready there"}[a.Outcome == v1alpha1.OutcomeFailed], clock(a.NotBefore.Time))}
 			}
 			if a.Outcome == v1alpha1.OutcomePending && *p.Spec.ScaleUp.AfterHelp && !d.workloads[owner].isReady() {
 				return 0, hold{"LastNotProven", fmt.Sprintf("%s: no pod of it is Ready yet, and none has become so on its last nodes (%s)", refText(owner), strings.Join(a.Nodes, ", "))}

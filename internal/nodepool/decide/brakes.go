@@ -75,7 +75,7 @@ func ofNode(pool, node string) []v1alpha1.ObjectRef {
 
 // reason says a Brake in words.
 func reason(k *v1alpha1.Brake) string {
-	text := fmt.Sprintf("Brake %s (%s, by %s, until %s)", k.Name, k.Spec.Reason, k.Spec.RequestedBy, k.Spec.Until.UTC().Format("15:04:05 MST"))
+	text := fmt.Sprintf("Brake %s (%s, by %s, until %s)", k.Name, k.Spec.Reason, k.Spec.RequestedBy, clock(k.Spec.Until.Time))
 	if k.Spec.Message != "" {
 		text += ": " + k.Spec.Message
 	}

@@ -179,3 +179,7 @@ func copyOf[V any](m map[string]V) map[string]V {
 	maps.Copy(c, m)
 	return c
 }
+
+// clock is a time of day. What goes into a status has times and not durations, so
+// that it does not change with each look.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 MST") }

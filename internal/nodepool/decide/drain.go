@@ -50,7 +50,11 @@ func (d *decider) goOn(p *pool) {
 			continue
 		}
 		took := d.s.Now.Sub(m.mark.Since)
+		m.why = ""
 		left := d.evict(p, m)
+		if m.why == "" {
+			m.why = fmt.Sprintf("for %s: %s; %d pods are left on it", m.mark.For, m.mark.Why, left)
+		}
 		forced := m.mark.For == actRepair && took > p.Spec.Repair.DrainTimeout.Duration
 		switch {
 		case m.mark.For == actRepair && m.sick == nil:

@@ -26,7 +26,7 @@ func (d *decider) storm(p *pool, unhealthy, registered int) hold {
 	}
 	if p.status.StormUntil != nil {
 		if wait := p.status.StormUntil.Sub(d.s.Now); wait > 0 {
-			return hold{"StormCooldown", fmt.Sprintf("many nodes were bad a short while ago; repairs go on in %s", wait.Round(time.Second))}
+			return hold{"StormCooldown", fmt.Sprintf("many nodes were bad a short while ago; repairs go on at %s", clock(p.status.StormUntil.Time))}
 		}
 		p.status.StormUntil = nil
 	}
@@ -98,4 +98,4 @@ func wentBad(node *corev1.Node) (at time.Time, is bool) {
 }
 
 // signs are the conditions that are bad when True.
-var signs = []corev1.NodeConditionType{corev1.NodeDiskPressure, corev1.NodeMemoryPressure, corev1.NodePIDPressure, KernelDeadlock, ReadonlyFilesystem, ContainerRuntimeUnhealthy}
+var signs = []corev1.NodeConditionType{corev1.NodeDiskPressure, corev1.NodeMemoryPressure, corev1.NodePIDPressure, v1alpha1.NodeKernelDeadlock, v1alpha1.NodeReadonlyFilesystem, v1alpha1.NodeContainerRuntimeUnhealthy}

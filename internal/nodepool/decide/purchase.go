@@ -17,7 +17,9 @@ func (d *decider) buy(p *pool, names []string, why string) {
 		return
 	}
 	p.spend(actScaleUp, len(names))
-	p.status.Target = int32(p.have())
+	// A node that is drained for repair leaves: what its pods buy now is what takes
+	// its place.
+	p.status.Target = max(p.status.Target, int32(p.have()-p.replacing()))
 	d.out.Buy = append(d.out.Buy, Purchase{Pool: p.Name, Names: names, Why: why})
 }
 
@@ -31,7 +33,7 @@ func (d *decider) replenish(p *pool) {
 	}
 	if p.status.NotBefore != nil && d.s.Now.Before(p.status.NotBefore.Time) {
 		p.holds(v1alpha1.ConditionScaleUpHeld, "Backoff", fmt.Sprintf("%d nodes are missing; its provider made no machines (%s); again at %s",
-			lack, p.Refused, p.status.NotBefore.UTC().Format("15:04:05 MST")))
+			lack, p.Refused, clock(p.status.NotBefore.Time)))
 		return
 	}
 	pool := v1alpha1.ObjectRef{Kind: "NodePool", Name: p.Name}
@@ -55,6 +57,17 @@ func (d *decider) replenish(p *pool) {
 	target := p.status.Target
 	d.buy(p, names, fmt.Sprintf("it has %d of the %d nodes that it is to have", p.have(), target))
 	p.status.Target = target
+}
+
+// replacing is how many nodes are drained for repair.
+func (p *pool) replacing() int {
+	n := 0
+	for _, m := range p.members {
+		if m.state == isDraining && m.mark.For == actRepair {
+			n++
+		}
+	}
+	return n
 }
 
 // target is how many nodes a pool is to have, before pods ask for more.

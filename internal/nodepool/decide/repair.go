@@ -127,7 +127,7 @@ func (d *decider) repairHeld(p *pool, m *member, storm hold) hold {
 	if p.status.RepairFailures > 0 {
 		last := p.lastRepair()
 		if wait := after(p.Spec.Repair.Backoff, p.status.RepairFailures) - d.s.Now.Sub(last); wait > 0 {
-			return hold{"Backoff", fmt.Sprintf("nodes went bad soon after a repair, %d times in a row; again in %s", p.status.RepairFailures, wait.Round(time.Second))}
+			return hold{"Backoff", fmt.Sprintf("nodes went bad soon after a repair, %d times in a row; again at %s", p.status.RepairFailures, clock(d.s.Now.Add(wait)))}
 		}
 	}
 	total := len(p.members) - p.count(isLost, isFailed, isDeleting)

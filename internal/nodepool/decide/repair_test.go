@@ -23,7 +23,7 @@ func TestSickNodesAreReplaced(t *testing.T) {
 	}{
 		"not ready":                              {func(w *world) { w.sicken(node(w, 0), corev1.NodeReady, corev1.ConditionUnknown) }, nil, 1, ""},
 		"disk pressure":                          {func(w *world) { w.sicken(node(w, 0), corev1.NodeDiskPressure, corev1.ConditionTrue) }, nil, 1, ""},
-		"a deadlock":                             {func(w *world) { w.sicken(node(w, 0), KernelDeadlock, corev1.ConditionTrue) }, nil, 1, ""},
+		"a deadlock":                             {func(w *world) { w.sicken(node(w, 0), v1alpha1.NodeKernelDeadlock, corev1.ConditionTrue) }, nil, 1, ""},
 		"a condition that nobody made a rule of": {func(w *world) { w.sicken(node(w, 0), "Odd", corev1.ConditionTrue) }, nil, 0, ""},
 		"only advice": {func(w *world) { w.sicken(node(w, 0), corev1.NodeReady, corev1.ConditionUnknown) },
 			func(s *v1alpha1.NodePoolSpec) { s.Repair.Mode = v1alpha1.ModeAdvise }, 0, "Mode"},
@@ -253,5 +253,21 @@ func TestShareRoundsDownButToOneAtLeast(t *testing.T) {
 	}
 	if !strings.Contains(string(Complete(v1alpha1.NodePoolSpec{}).Repair.Mode), "Advise") {
 		t.Error("what could hurt acts by default")
+	}
+}
+
+// The pods of a node that is drained for repair buy a node. It takes the drained one's
+// place: the pool must not be larger in the end.
+func TestARepairLeavesThePoolAsLargeAsItWas(t *testing.T) {
+	w := grown(t, 10)
+	w.pool("a").Spec.Min = 0
+	w.pool("a").Spec.ScaleDown.Mode = v1alpha1.ModeAdvise
+	for i := range 10 {
+		w.on(fmt.Sprintf("a-%d", i), fmt.Sprintf("app%d", i), "3")
+	}
+	w.sicken("a-0", corev1.NodeDiskPressure, corev1.ConditionTrue)
+	w.pass(30*time.Minute, 10*time.Second)
+	if w.removed != 1 || len(w.nodes) != 10 || w.pending() != 0 {
+		t.Errorf("%d removed, %d nodes, %d pods wait: %+v", w.removed, len(w.nodes), w.pending(), w.last.Nodes)
 	}
 }

@@ -14,14 +14,6 @@ import (
 // Registered is the condition of a RepairRule that is about nodes that never came.
 const Registered = "Registered"
 
-// The conditions beyond the kubelet's that nodes may have; problem detection sets
-// them.
-const (
-	KernelDeadlock            = "KernelDeadlock"
-	ReadonlyFilesystem        = "ReadonlyFilesystem"
-	ContainerRuntimeUnhealthy = "ContainerRuntimeUnhealthy"
-)
-
 // Complete gives every field that is not set its default.
 func Complete(s v1alpha1.NodePoolSpec) v1alpha1.NodePoolSpec {
 	s = *s.DeepCopy()
@@ -82,9 +74,9 @@ func defaultRules(provision time.Duration) []v1alpha1.RepairRule {
 		rule(string(corev1.NodeDiskPressure), 10*time.Minute, bad...),
 		rule(string(corev1.NodeMemoryPressure), 10*time.Minute, bad...),
 		rule(string(corev1.NodePIDPressure), 10*time.Minute, bad...),
-		rule(KernelDeadlock, 5*time.Minute, bad...),
-		rule(ReadonlyFilesystem, 5*time.Minute, bad...),
-		rule(ContainerRuntimeUnhealthy, 5*time.Minute, bad...),
+		rule(v1alpha1.NodeKernelDeadlock, 5*time.Minute, bad...),
+		rule(v1alpha1.NodeReadonlyFilesystem, 5*time.Minute, bad...),
+		rule(v1alpha1.NodeContainerRuntimeUnhealthy, 5*time.Minute, bad...),
 		rule(Registered, provision, corev1.ConditionFalse),
 	}
 }

@@ -54,6 +54,20 @@ func (d *decider) load() {
 			}
 		}
 	}
+	for _, b := range d.out.Buy { // what was bought in this decision to bring pools to their sizes
+		for _, name := range b.Names {
+			d.addUpcoming(d.pool(b.Pool), name)
+		}
+	}
+}
+
+func (d *decider) pool(name string) *pool {
+	for _, p := range d.pools {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
 }
 
 // addUpcoming puts an empty node of the pool into the simulation.
@@ -232,7 +246,7 @@ func (d *decider) headroom(p *pool) (int, string) {
 	case p.Spec.Nodes != nil:
 		return 0, fmt.Sprintf("its size is fixed at %d", *p.Spec.Nodes)
 	case p.status.NotBefore != nil && d.s.Now.Before(p.status.NotBefore.Time):
-		return 0, fmt.Sprintf("its provider made no machines (%s); again at %s", p.Refused, p.status.NotBefore.UTC().Format("15:04:05 MST"))
+		return 0, fmt.Sprintf("its provider made no machines (%s); again at %s", p.Refused, clock(p.status.NotBefore.Time))
 	}
 	n := int(p.Spec.Max) - p.have()
 	why := fmt.Sprintf("it has %d nodes, which is its max", p.Spec.Max)

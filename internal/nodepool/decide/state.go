@@ -30,9 +30,8 @@ type Machine struct {
 	// Name is that of its node, if it is known.
 	Name  string
 	State MachineState
-	// Error says why it failed; OutOfQuota that the provider has no more.
-	Error      string
-	OutOfQuota bool
+	// Error says why it failed.
+	Error string
 	// Asked is when it was asked for; zero if that is not known.
 	Asked time.Time
 }
@@ -53,9 +52,8 @@ type Pool struct {
 	Trouble string
 	// Refused is why the provider made no machines when it was asked last, and
 	// RefusedAt when that was; zero if it did.
-	Refused    string
-	RefusedAt  time.Time
-	OutOfQuota bool
+	Refused   string
+	RefusedAt time.Time
 	// Template is an empty node as the provider would make it.
 	Template *corev1.Node
 }

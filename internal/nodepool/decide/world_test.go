@@ -147,7 +147,7 @@ func (w *world) pool(name string) *Pool {
 func (w *world) make(pool, name string) {
 	p := w.pool(pool)
 	if len(p.Machines) >= w.quota {
-		p.Refused, p.RefusedAt, p.OutOfQuota = "quota exceeded", w.now, true
+		p.Refused, p.RefusedAt = "quota exceeded", w.now
 		return
 	}
 	w.bought++

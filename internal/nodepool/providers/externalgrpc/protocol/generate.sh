@@ -1,0 +1,8 @@
+#!/bin/sh
+# Makes the Go code of externalgrpc.proto, with plugins of pinned versions.
+set -eu
+bin=$(mktemp -d)
+trap 'rm -rf "$bin"' EXIT
+GOBIN=$bin go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+GOBIN=$bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+PATH=$bin:$PATH protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative externalgrpc.proto
