@@ -256,6 +256,7 @@ func (a *app) scale(ctx context.Context, c rest.Interface, name string, change m
 	if dryRun {
 		request.Param("dryRun", "All")
 	}
+	p = v1alpha1.NodePool{} // what is decoded into it does not clear what is there
 	if err := request.Do(ctx).Into(&p); err != nil {
 		return fmt.Errorf("scale node pool %s: %w", name, err)
 	}
