@@ -27,6 +27,19 @@ type Component struct {
 	Message string `json:"message,omitempty"`
 }
 
+// Node is one node of the cluster.
+type Node struct {
+	Name    string `json:"name"`
+	Address string `json:"address,omitempty"`
+	Ready   bool   `json:"ready"`
+	// Cordoned says that no pod is scheduled to it.
+	Cordoned bool      `json:"cordoned,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	Created  time.Time `json:"created"`
+	// Message says why it is not ready.
+	Message string `json:"message,omitempty"`
+}
+
 // Resources is what the daemon and its containerd use, and what the node has.
 type Resources struct {
 	// CPUSeconds is the processor time since the start, of bulkheadd and of
@@ -49,9 +62,11 @@ type Status struct {
 	KubernetesVersion string `json:"kubernetesVersion"`
 	PID               int    `json:"pid"`
 	// Ready says that the start is over and a pod can be scheduled.
-	Ready      bool        `json:"ready"`
-	Started    time.Time   `json:"started"`
-	Simulated  bool        `json:"simulated,omitempty"`
+	Ready     bool      `json:"ready"`
+	Started   time.Time `json:"started"`
+	Simulated bool      `json:"simulated,omitempty"`
+	// Agent says that the server is elsewhere.
+	Agent      bool        `json:"agent,omitempty"`
 	NodeName   string      `json:"nodeName"`
 	NodeIP     string      `json:"nodeIP"`
 	Server     string      `json:"server"`
@@ -59,7 +74,9 @@ type Status struct {
 	DataDir    string      `json:"dataDir"`
 	ClusterDNS string      `json:"clusterDNS"`
 	Components []Component `json:"components"`
-	Resources  Resources   `json:"resources"`
+	// Nodes are those of the whole cluster; nil if they cannot be asked for.
+	Nodes     []Node    `json:"nodes,omitempty"`
+	Resources Resources `json:"resources"`
 	// Diagnosis is nil where it is disabled, or has not started yet.
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 }

@@ -41,6 +41,14 @@ func fakeDaemonMain(args []string) int {
 		if len(args) > 1 && args[1] == "fail" {
 			return 7
 		}
+	case "token":
+		return fakeToken(args)
+	case "drain", "uncordon":
+		fmt.Printf("%q\n", args)
+		fmt.Fprintln(os.Stderr, "Warning: ignoring DaemonSet-managed Pods")
+	case "remove":
+		fmt.Fprintln(os.Stderr, "bulkheadd: node server runs the server of this cluster")
+		return 1
 	case "cleanup":
 		fmt.Println("process 4711 (containerd)")
 	case "reset":
@@ -57,6 +65,20 @@ func fakeDaemonMain(args []string) int {
 			return 0
 		}
 		_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"items": items})
+	}
+	return 0
+}
+
+// fakeToken is `bulkheadd token`.
+func fakeToken(args []string) int {
+	switch {
+	case args[1] == "create":
+		fmt.Println(`{"id":"abcdef","expires":"2026-11-25T10:00:00Z","token":"abcdef.0123456789abcdef@sha256:00ff","server":"https://192.0.2.1:6443"}`)
+	case args[1] == "list":
+		fmt.Println(`[{"id":"abcdef","expires":"2126-11-25T10:00:00Z","description":"rack 2"},{"id":"ghijkl","expires":"2020-11-25T10:00:00Z","expired":true},{"id":"mnopqr"}]`)
+	case args[2] == "gone12":
+		fmt.Fprintln(os.Stderr, "bulkheadd: there is no token gone12")
+		return 1
 	}
 	return 0
 }

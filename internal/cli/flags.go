@@ -17,7 +17,11 @@ import (
 // settings can be checked against it.
 func flagSet(c *config.Config) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("settings", pflag.ContinueOnError)
-	c.AddFlags(flags)
+	if c.Agent {
+		c.AddAgentFlags(flags)
+	} else {
+		c.AddFlags(flags)
+	}
 	return flags
 }
 
@@ -52,7 +56,11 @@ func (a *app) loadSettings(cmd *cobra.Command, settings *pflag.FlagSet, c *confi
 	if err := located(c); err != nil {
 		return nil, err
 	}
-	return append([]string{"server", "--data-dir=" + c.DataDir}, given...), nil
+	role := "server"
+	if c.Agent {
+		role = "agent"
+	}
+	return append([]string{role, "--data-dir=" + c.DataDir}, given...), nil
 }
 
 // arguments are the words that give a flag its value.

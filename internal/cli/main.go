@@ -70,11 +70,12 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, a.path(cmd))}
 	})
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a cluster:"}, &cobra.Group{ID: "use", Title: "Use it:"}, &cobra.Group{ID: "ask", Title: "Ask what happened:"}, &cobra.Group{ID: "other", Title: "Other:"})
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a cluster:"}, &cobra.Group{ID: "nodes", Title: "More nodes:"}, &cobra.Group{ID: "use", Title: "Use it:"}, &cobra.Group{ID: "ask", Title: "Ask what happened:"}, &cobra.Group{ID: "other", Title: "Other:"})
 	root.SetHelpCommandGroupID("other")
 	for group, commands := range map[string][]*cobra.Command{
 		"run":   {a.up(), a.down(), a.reset(), a.status(), a.doctor(), a.service()},
-		"use":   {a.kubectl(), a.image(), a.nodepool(), a.contain()},
+		"nodes": {a.token(), a.join(), a.drain(), a.uncordon(), a.removeNode(), a.upgrade(), a.nodepool()},
+		"use":   {a.kubectl(), a.image(), a.contain()},
 		"ask":   {a.why(), a.history(), a.journal()},
 		"other": {a.completion(), a.version(), a.supervise()},
 	} {
@@ -143,6 +144,7 @@ func (a *app) locate(cmd *cobra.Command) (load func() (*config.Config, error)) {
 	return func() (*config.Config, error) {
 		all := config.Default()
 		flags := flagSet(all)
+		all.AddJoinFlags(flags) // the file may be an agent's
 		if cmd.Flags().Changed("data-dir") {
 			if err := flags.Set("data-dir", c.DataDir); err != nil {
 				return nil, usageError{err}

@@ -27,15 +27,19 @@ var errNoSystemd = errors.New("systemd does not run this machine; start the clus
 func (a *app) serviceInstall() *cobra.Command {
 	c := config.Default()
 	settings := flagSet(c)
+	c.AddJoinFlags(settings)
 	var dryRun, now bool
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Install a systemd unit that runs the daemon with these settings",
 		Long: `Install and start a systemd unit that runs the daemon with the settings given
 here. It restarts the daemon when it ends and starts it after a reboot; containers
-go on while the daemon is restarted. ` + "`up`" + ` and ` + "`down`" + ` then start and stop the unit.`,
+go on while the daemon is restarted. ` + "`up`" + ` and ` + "`down`" + ` then start and stop the unit.
+On a machine that has joined a cluster, or with --server, it runs an agent, and
+` + "`join`" + ` starts it.`,
 		Example: a.text(`  bulkhead service install
   bulkhead service install --node-label disk=fast
+  bulkhead service install --server https://192.0.2.1 --token ...    # an agent
   bulkhead service install --dry-run    # print the unit`),
 		Args: a.noArgs,
 	}
@@ -43,6 +47,7 @@ go on while the daemon is restarted. ` + "`up`" + ` and ` + "`down`" + ` then st
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the unit, and do nothing")
 	cmd.Flags().BoolVar(&now, "now", true, "start it at once")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c.Agent = c.Server != "" || c.HasJoined()
 		args, err := a.loadSettings(cmd, settings, c)
 		if err != nil {
 			return err

@@ -74,16 +74,24 @@ func (a *app) printStatus(s admin.Status) error {
 	if r.ContainerdResidentBytes > 0 {
 		usage += fmt.Sprintf("; containerd %s, %.1f s", bytesText(r.ContainerdResidentBytes), r.ContainerdCPUSeconds)
 	}
+	server := "API server"
+	if s.Agent {
+		server = "Server"
+	}
 	rows := [][2]string{
 		{"State", fmt.Sprintf("%s, process %d, up %s", state, s.PID, time.Since(s.Started).Round(time.Second))},
 		{"Version", fmt.Sprintf("Bulkhead %s, Kubernetes %s", s.Version, s.KubernetesVersion)},
 		{"Node", nodes},
-		{"API server", s.Server},
+		{server, s.Server},
 		{"DNS", s.ClusterDNS},
-		{"Kubeconfig", s.Kubeconfig},
+	}
+	if s.Kubeconfig != "" {
+		rows = append(rows, [2]string{"Kubeconfig", s.Kubeconfig})
+	}
+	rows = append(rows, [][2]string{
 		{"Data", fmt.Sprintf("%s (%s free)", s.DataDir, bytesText(r.DiskFreeBytes))},
 		{"Memory", usage},
-	}
+	}...)
 	if d := s.Diagnosis; d != nil {
 		rows = append(rows, [2]string{"Journal", fmt.Sprintf("%d records, %s", d.Records, bytesText(d.JournalBytes))}, [2]string{"Incidents", a.incidentsText(d)})
 		for _, p := range d.Problems {
@@ -98,6 +106,36 @@ func (a *app) printStatus(s admin.Status) error {
 	fmt.Fprintln(writer, "COMPONENT\tHEALTH\tVERSION\tADDRESS\tMESSAGE")
 	for _, c := range s.Components {
 		fmt.Fprintf(writer, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Health, c.Version, c.Address, c.Message)
+	}
+	if err := writer.Flush(); err != nil {
+		return err
+	}
+	return a.printNodes(s.Nodes)
+}
+
+// maxNodesShown keeps a status on a screen or two; kubectl lists more.
+const maxNodesShown = 50
+
+// printNodes lists the cluster's nodes where there are several.
+func (a *app) printNodes(nodes []admin.Node) error {
+	if len(nodes) < 2 {
+		return nil
+	}
+	a.printf("\n")
+	writer := tabwriter.NewWriter(a.out, 0, 8, 3, ' ', 0)
+	fmt.Fprintln(writer, "NODE\tSTATE\tADDRESS\tVERSION\tAGE\tMESSAGE")
+	for _, n := range nodes[:min(len(nodes), maxNodesShown)] {
+		state := "ready"
+		if !n.Ready {
+			state = "not ready"
+		}
+		if n.Cordoned {
+			state += ", cordoned"
+		}
+		fmt.Fprintf(writer, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, state, n.Address, n.Version, time.Since(n.Created).Round(time.Second), n.Message)
+	}
+	if more := len(nodes) - maxNodesShown; more > 0 {
+		fmt.Fprintf(writer, "%d more; `%s kubectl get nodes` lists all\n", more, a.name)
 	}
 	return writer.Flush()
 }

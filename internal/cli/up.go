@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
@@ -58,13 +59,18 @@ defaults shown here.`,
 			return u.run(cmd.Context())
 		},
 	}
-	a.addSettings(cmd, settings)
-	cmd.Flags().BoolVar(&u.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	cmd.Flags().DurationVar(&u.timeout, "timeout", 3*time.Minute, "how long to wait until the cluster is usable")
-	cmd.Flags().StringVar(&u.trace, "trace", "", "write when each stage of the start began and ended to this file, for Perfetto or chrome://tracing")
+	u.addFlags(cmd, settings)
 	cmd.Flags().BoolVar(&u.updateKubeconfig, "update-kubeconfig", true, "put a context for the cluster into your kubeconfig ($KUBECONFIG or ~/.kube/config)")
 	cmd.Flags().StringVar(&u.context, "context", "", "name of that context (default: bulkhead, and the data directory's name if that is another than usual)")
 	return cmd
+}
+
+// addFlags declares what every start takes.
+func (u *upCommand) addFlags(cmd *cobra.Command, settings *pflag.FlagSet) {
+	u.app.addSettings(cmd, settings)
+	cmd.Flags().BoolVar(&u.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().DurationVar(&u.timeout, "timeout", 3*time.Minute, "how long to wait until the cluster is usable")
+	cmd.Flags().StringVar(&u.trace, "trace", "", "write when each stage of the start began and ended to this file, for Perfetto or chrome://tracing")
 }
 
 func (u *upCommand) run(ctx context.Context) error {
@@ -99,7 +105,9 @@ func (u *upCommand) run(ctx context.Context) error {
 			return err
 		}
 	}
-	u.useKubeconfig()
+	if !status.Agent {
+		u.useKubeconfig()
+	}
 	return nil
 }
 
@@ -124,7 +132,11 @@ func (u *upCommand) start(ctx context.Context, client *admin.Client, began time.
 	if u.dryRun {
 		return u.describe(unit)
 	}
-	u.app.printf("Starting Kubernetes in %s\n", c.DataDir)
+	if c.Agent {
+		u.app.printf("Starting a node in %s\n", c.DataDir)
+	} else {
+		u.app.printf("Starting Kubernetes in %s\n", c.DataDir)
+	}
 	if unit != nil {
 		if u.settingsGiven() {
 			u.app.note("%s starts with the settings that it was installed with; `%s service install` changes them", unit.path, u.app.name)
@@ -160,15 +172,48 @@ func (u *upCommand) describe(unit *unit) error {
 	} else {
 		u.app.printf("would start   %s %s\nlog           %s\n", path, strings.Join(u.serverArgs, " "), u.config.LogFile())
 	}
-	u.app.printf("data          %s\nkubeconfig    %s\n", u.config.DataDir, u.config.WriteKubeconfig)
+	u.app.printf("data          %s\n", u.config.DataDir)
+	if u.config.Agent {
+		return nil
+	}
+	u.app.printf("kubeconfig    %s\n", u.config.WriteKubeconfig)
 	if u.updateKubeconfig {
 		u.app.printf("context       %s\n", u.context)
 	}
 	return nil
 }
 
-// follow shows the start until it is over. daemon is the process, if it is ours.
-func (u *upCommand) follow(parent context.Context, client *admin.Client, daemon *server, began time.Time) error {
+// follow shows the start until it is over, and says what the cluster is. daemon is
+// the process, if it is ours.
+func (u *upCommand) follow(ctx context.Context, client *admin.Client, daemon *server, began time.Time) error {
+	status, list, err := u.await(ctx, client, daemon, began)
+	if err != nil {
+		return err
+	}
+	what := "Kubernetes " + status.KubernetesVersion
+	if status.Agent {
+		what = fmt.Sprintf("Node %s (Kubernetes %s)", status.NodeName, status.KubernetesVersion)
+	}
+	u.app.printf("\n%s is ready after %s.\n", what, seconds(time.Since(began)))
+	if status.Simulated {
+		u.app.printf("Its nodes are simulated: pods go through their life without containers.\n")
+	}
+	if u.trace != "" {
+		if err := u.app.writeTrace(u.trace, list); err != nil {
+			return err
+		}
+	}
+	if status.Agent {
+		return nil
+	}
+	u.config.WriteKubeconfig = status.Kubeconfig
+	u.useKubeconfig()
+	u.tryNext()
+	return nil
+}
+
+// await shows the start until it is over.
+func (u *upCommand) await(parent context.Context, client *admin.Client, daemon *server, began time.Time) (admin.Status, []stages.Stage, error) {
 	ctx, cancel := context.WithTimeout(parent, u.timeout)
 	defer cancel()
 	progress := u.app.newProgress(began)
@@ -186,25 +231,13 @@ func (u *upCommand) follow(parent context.Context, client *admin.Client, daemon 
 	switch {
 	case parent.Err() != nil:
 		u.app.note("the start goes on in the background; `%s down` ends it", u.app.name)
-		return parent.Err()
+		return status, nil, parent.Err()
 	case ctx.Err() != nil:
-		return fmt.Errorf("not usable after %s; it goes on in the background: `%s status` shows what is missing, %s what happens", u.timeout, u.app.name, u.config.LogFile())
+		return status, nil, fmt.Errorf("not usable after %s; it goes on in the background: `%s status` shows what is missing, %s what happens", u.timeout, u.app.name, u.config.LogFile())
 	case err != nil || !status.Ready:
-		return u.explainEnd(ctx, daemon)
+		return status, nil, u.explainEnd(ctx, daemon)
 	}
-	u.config.WriteKubeconfig = status.Kubeconfig
-	u.app.printf("\nKubernetes %s is ready after %s.\n", status.KubernetesVersion, seconds(time.Since(began)))
-	if status.Simulated {
-		u.app.printf("Its nodes are simulated: pods go through their life without containers.\n")
-	}
-	if u.trace != "" {
-		if err := u.app.writeTrace(u.trace, list); err != nil {
-			return err
-		}
-	}
-	u.useKubeconfig()
-	u.tryNext()
-	return nil
+	return status, list, nil
 }
 
 // followWhenThere waits until the daemon's socket answers and follows the

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,9 +32,22 @@ const (
 // it may be missing.
 const DefaultFile = "/etc/bulkhead/config.yaml"
 
-// Config is every setting of a server. Its zero value is not usable: start from
-// Default.
+// What --pod-network takes.
+const (
+	PodNetworkVXLAN  = "vxlan"
+	PodNetworkHostGW = "host-gw"
+	PodNetworkNone   = "none"
+)
+
+// Config is every setting of a server or an agent. Its zero value is not usable:
+// start from Default.
 type Config struct {
+	// Agent runs pods for a cluster whose server is elsewhere. What concerns the
+	// whole cluster is then the server's, and is filled in by joining.
+	Agent bool
+	// Server is the URL of an agent's server, Token what it may join with. Both
+	// may be left out once the agent has joined.
+	Server, Token string
 	// DataDir holds all state: etcd, certificates, containers, sockets, logs.
 	// Default /var/lib/bulkhead for root, else ~/.local/share/bulkhead.
 	DataDir string
@@ -42,8 +56,8 @@ type Config struct {
 	// NodeIP is the address that the node is known by. Default: the address of
 	// the interface that carries the default route.
 	NodeIP string
-	// BindAddress is what the API server listens on. Default: NodeIP and
-	// loopback, through the wildcard address.
+	// BindAddress is what the API server listens on beside loopback. Default:
+	// NodeIP.
 	BindAddress string
 	// HTTPSListenPort is the API server's port. Default 6443.
 	HTTPSListenPort int
@@ -53,6 +67,8 @@ type Config struct {
 	ClusterCIDR string
 	// ServiceCIDR is the Services' range. Default 10.43.0.0/16.
 	ServiceCIDR string
+	// PodNetwork is how pods reach those of other nodes. Default vxlan.
+	PodNetwork string
 	// ServiceNodePortRange defaults to 30000-32767.
 	ServiceNodePortRange string
 	// ClusterDNS is the DNS Service's address. Default: the tenth of ServiceCIDR.
@@ -105,6 +121,7 @@ func Default() *Config {
 		HTTPSListenPort:      6443,
 		ClusterCIDR:          "10.42.0.0/16",
 		ServiceCIDR:          "10.43.0.0/16",
+		PodNetwork:           PodNetworkVXLAN,
 		ServiceNodePortRange: "30000-32767",
 		ClusterDomain:        "cluster.local",
 		ResolvConf:           "/etc/resolv.conf",
@@ -133,36 +150,55 @@ func (c *Config) AddDataDirFlag(fs *pflag.FlagSet) {
 	fs.StringVarP(&c.DataDir, "data-dir", "d", c.DataDir, "folder that holds all state of this machine's cluster")
 }
 
-// AddFlags declares every setting on fs, with the present values as defaults.
+// AddFlags declares every setting of a server on fs, with the present values as
+// defaults.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
-	c.AddDataDirFlag(fs)
-	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "name of this node (default: the host's name)")
-	fs.StringVar(&c.NodeIP, "node-ip", c.NodeIP, "address that this node is known by (default: that of the interface with the default route)")
-	fs.StringVar(&c.BindAddress, "bind-address", c.BindAddress, "address that the API server listens on (default: all)")
+	c.addNodeFlags(fs)
+	fs.StringVar(&c.BindAddress, "bind-address", c.BindAddress, "address that the API server listens on (default: loopback and --node-ip)")
 	fs.IntVar(&c.HTTPSListenPort, "https-listen-port", c.HTTPSListenPort, "port that the API server listens on")
 	fs.StringSliceVar(&c.TLSSANs, "tls-san", c.TLSSANs, "further name or address in the API server's certificate (repeatable)")
 	fs.StringVar(&c.ClusterCIDR, "cluster-cidr", c.ClusterCIDR, "range of the pods' addresses")
 	fs.StringVar(&c.ServiceCIDR, "service-cidr", c.ServiceCIDR, "range of the Services' addresses")
+	fs.StringVar(&c.PodNetwork, "pod-network", c.PodNetwork, "how pods reach those of other nodes: vxlan, host-gw (all nodes in one network segment) or none")
 	fs.StringVar(&c.ServiceNodePortRange, "service-node-port-range", c.ServiceNodePortRange, "range of NodePorts")
 	fs.StringVar(&c.ClusterDNS, "cluster-dns", c.ClusterDNS, "address of the cluster's DNS (default: the tenth of --service-cidr)")
 	fs.StringVar(&c.ClusterDomain, "cluster-domain", c.ClusterDomain, "the cluster's DNS domain")
-	fs.StringVar(&c.ResolvConf, "resolv-conf", c.ResolvConf, "resolv.conf that names the DNS servers for everything outside the cluster")
 	fs.StringVar(&c.WriteKubeconfig, "write-kubeconfig", c.WriteKubeconfig, "where the administrator's kubeconfig is written (default: kubeconfig in --data-dir)")
 	fs.StringVar(&c.WriteKubeconfigMode, "write-kubeconfig-mode", c.WriteKubeconfigMode, "mode of that file, octal")
 	fs.StringSliceVar(&c.Disable, "disable", c.Disable, "component that is not to run: dns, metrics-server, local-storage, load-balancer, diagnosis, containment, nodepools (repeatable)")
-	fs.StringSliceVar(&c.NodeLabels, "node-label", c.NodeLabels, "label that the node registers with, key=value (repeatable)")
-	fs.StringSliceVar(&c.NodeTaints, "node-taint", c.NodeTaints, "taint that the node registers with, key=value:effect (repeatable)")
 	fs.BoolVar(&c.Simulate, "simulate", c.Simulate, "run the control plane with simulated nodes: no root, no containers")
 	fs.IntVar(&c.SimulatedNodes, "simulated-nodes", c.SimulatedNodes, "how many nodes --simulate shows")
-	fs.StringVar(&c.Snapshotter, "snapshotter", c.Snapshotter, "containerd's snapshotter: overlayfs or native")
 	fs.BoolVar(&c.SecretsEncryption, "secrets-encryption", c.SecretsEncryption, "encrypt Secrets at rest")
 	fs.StringVar(&c.JournalMaxSize, "journal-max-size", c.JournalMaxSize, "most disk space for the journal of what happened, as 500Mi")
 	fs.DurationVar(&c.JournalMaxAge, "journal-max-age", c.JournalMaxAge, "how long the journal keeps what happened")
 	fs.StringArrayVar(&c.IncidentWebhooks, "incident-webhook", c.IncidentWebhooks, "URL that is told of incidents, as Alertmanager would (repeatable)")
-	fs.IntVarP(&c.Verbosity, "v", "v", c.Verbosity, "verbosity of the daemon's log, 0 to 10")
 	fs.StringArrayVar(&c.KubeAPIServerArgs, "kube-apiserver-arg", nil, "flag for kube-apiserver, as name=value (repeatable)")
 	fs.StringArrayVar(&c.KubeControllerManagerArgs, "kube-controller-manager-arg", nil, "flag for kube-controller-manager, as name=value (repeatable)")
 	fs.StringArrayVar(&c.KubeSchedulerArgs, "kube-scheduler-arg", nil, "flag for kube-scheduler, as name=value (repeatable)")
+}
+
+// AddAgentFlags declares every setting of an agent on fs.
+func (c *Config) AddAgentFlags(fs *pflag.FlagSet) {
+	c.addNodeFlags(fs)
+	c.AddJoinFlags(fs)
+}
+
+// AddJoinFlags declares what an agent has and a server has not.
+func (c *Config) AddJoinFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Server, "server", c.Server, "URL of the server, https://ADDRESS[:PORT] (default: the one that was joined)")
+	fs.StringVar(&c.Token, "token", c.Token, "what `bulkhead token create` printed on the server; needed to join only")
+}
+
+// addNodeFlags declares what every machine that runs pods has.
+func (c *Config) addNodeFlags(fs *pflag.FlagSet) {
+	c.AddDataDirFlag(fs)
+	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "name of this node (default: the host's name)")
+	fs.StringVar(&c.NodeIP, "node-ip", c.NodeIP, "address that this node is known by (default: that of the interface with the default route)")
+	fs.StringVar(&c.ResolvConf, "resolv-conf", c.ResolvConf, "resolv.conf that names the DNS servers for everything outside the cluster")
+	fs.StringSliceVar(&c.NodeLabels, "node-label", c.NodeLabels, "label that the node registers with, key=value (repeatable)")
+	fs.StringSliceVar(&c.NodeTaints, "node-taint", c.NodeTaints, "taint that the node registers with, key=value:effect (repeatable)")
+	fs.StringVar(&c.Snapshotter, "snapshotter", c.Snapshotter, "containerd's snapshotter: overlayfs or native")
+	fs.IntVarP(&c.Verbosity, "v", "v", c.Verbosity, "verbosity of the daemon's log, 0 to 10")
 	fs.StringArrayVar(&c.KubeletArgs, "kubelet-arg", nil, "flag for kubelet, as name=value (repeatable)")
 	fs.StringArrayVar(&c.KubeProxyArgs, "kube-proxy-arg", nil, "flag for kube-proxy, as name=value (repeatable)")
 }
@@ -180,7 +216,7 @@ func (c *Config) Complete() error {
 		c.NodeName = strings.ToLower(c.NodeName)
 	}
 	if c.NodeIP == "" {
-		if c.NodeIP, err = defaultNodeIP(c.Simulate); err != nil {
+		if c.NodeIP, err = c.defaultNodeIP(); err != nil {
 			return err
 		}
 	}
@@ -195,16 +231,21 @@ func (c *Config) Complete() error {
 	return nil
 }
 
-// defaultNodeIP returns the source address of the default route, and loopback
-// where there is none but a simulated cluster does not need one. Connecting a
-// UDP socket sends nothing; the kernel only chooses the route.
-func defaultNodeIP(simulate bool) (string, error) {
-	conn, err := net.Dial("udp4", "203.0.113.1:9") // TEST-NET-3, RFC 5737
+// defaultNodeIP returns the source address of the route to the server, or of the
+// default route, and loopback where there is none but a simulated cluster does
+// not need one. Connecting a UDP socket sends nothing; the kernel only chooses the
+// route.
+func (c *Config) defaultNodeIP() (string, error) {
+	towards := "203.0.113.1" // TEST-NET-3, RFC 5737
+	if server, err := url.Parse(c.Server); err == nil && server.Hostname() != "" {
+		towards = server.Hostname()
+	}
+	conn, err := net.Dial("udp4", net.JoinHostPort(towards, "9"))
 	if err != nil {
-		if simulate {
+		if c.Simulate {
 			return "127.0.0.1", nil
 		}
-		return "", fmt.Errorf("find this machine's address: no default route; set --node-ip: %w", err)
+		return "", fmt.Errorf("find this machine's address: no route to %s; set --node-ip: %w", towards, err)
 	}
 	defer conn.Close()
 	return conn.LocalAddr().(*net.UDPAddr).IP.String(), nil
@@ -265,6 +306,19 @@ func (c *Config) PodLogsDir() string {
 		return "/var/log/pods"
 	}
 	return filepath.Join(c.DataDir, "log", "pods")
+}
+
+// NodeCertificate is where the certificate of an agent's node is, by the name that
+// the kubelet gives to the one in use.
+func (c *Config) NodeCertificate() string {
+	return filepath.Join(c.DataDir, "kubelet", "pki", "kubelet-client-current.pem")
+}
+
+// HasJoined says whether this machine is a node of a cluster whose server is
+// elsewhere.
+func (c *Config) HasJoined() bool {
+	_, err := os.Stat(c.NodeCertificate())
+	return err == nil
 }
 
 // JournalDir is where the journal is.

@@ -93,12 +93,41 @@ func TestValidate(t *testing.T) {
 		{"mode", func(c *Config) { c.WriteKubeconfigMode = "rw" }, "octal"},
 		{"component", func(c *Config) { c.Disable = []string{"traefik"} }, "traefik"},
 		{"long", func(c *Config) { c.DataDir = "/" + strings.Repeat("x", 80) }, "socket"},
+		{"pod network", func(c *Config) { c.PodNetwork = "wireguard" }, "--pod-network"},
 		{"snapshotter", func(c *Config) { c.Snapshotter = "zfs" }, "--snapshotter"},
 	} {
 		c := valid()
 		tc.set(c)
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", tc.name, err, tc.want)
+		}
+	}
+}
+
+func TestAgentHasTheSettingsOfAMachine(t *testing.T) {
+	c := Default()
+	c.Agent = true
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	c.AddAgentFlags(flags)
+	if flags.Lookup("cluster-cidr") != nil {
+		t.Error("an agent sets the cluster's ranges")
+	}
+	if err := flags.Parse([]string{"--server=https://127.0.0.1:6443", "--token=x", "--node-name=a"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if c.NodeIP != "127.0.0.1" {
+		t.Errorf("node address %s, want the one towards the server", c.NodeIP)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, server := range []string{"http://192.0.2.1", "192.0.2.1:6443", "https://", "https://192.0.2.1/api"} {
+		c.Server = server
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--server") {
+			t.Errorf("server %q: error %v, want one that names --server", server, err)
 		}
 	}
 }

@@ -37,6 +37,15 @@ func (c *Config) Validate() error {
 	if net.ParseIP(c.NodeIP) == nil {
 		bad("--node-ip %q: want an IP address", c.NodeIP)
 	}
+	if c.Snapshotter != "overlayfs" && c.Snapshotter != "native" {
+		bad("--snapshotter %q: want overlayfs or native", c.Snapshotter)
+	}
+	if c.Agent {
+		if err := c.validateServer(); err != nil {
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	}
 	if c.BindAddress != "" && net.ParseIP(c.BindAddress) == nil {
 		bad("--bind-address %q: want an IP address", c.BindAddress)
 	}
@@ -60,11 +69,11 @@ func (c *Config) Validate() error {
 	if dns, err := netip.ParseAddr(c.ClusterDNS); err != nil || services.IsValid() && !services.Contains(dns) {
 		bad("--cluster-dns %q: want an address inside --service-cidr %s", c.ClusterDNS, c.ServiceCIDR)
 	}
+	if networks := []string{PodNetworkVXLAN, PodNetworkHostGW, PodNetworkNone}; !slices.Contains(networks, c.PodNetwork) {
+		bad("--pod-network %q: want one of %s", c.PodNetwork, strings.Join(networks, ", "))
+	}
 	if c.Simulate && c.SimulatedNodes < 0 {
 		bad("--simulated-nodes %d: want 0 or more", c.SimulatedNodes)
-	}
-	if c.Snapshotter != "overlayfs" && c.Snapshotter != "native" {
-		bad("--snapshotter %q: want overlayfs or native", c.Snapshotter)
 	}
 	known := []string{ComponentDNS, ComponentMetricsServer, ComponentLocalStorage, ComponentLoadBalancer, ComponentDiagnosis, ComponentContainment, ComponentNodePools}
 	for _, name := range c.Disable {
@@ -84,4 +93,17 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// validateServer checks an agent's --server, which it may leave out once it has
+// joined.
+func (c *Config) validateServer() error {
+	if c.Server == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Server)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		return fmt.Errorf("--server %q: want https://ADDRESS or https://ADDRESS:PORT", c.Server)
+	}
+	return nil
 }

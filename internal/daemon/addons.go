@@ -75,10 +75,9 @@ func (d *Daemon) prepareAddons(options *kube.Options) error {
 	return nil
 }
 
-// startAddons starts what makes a Kubernetes usable and is not in upstream's
-// own components. Each can be disabled.
-func (d *Daemon) startAddons(options *kube.Options) (addons, error) {
-	var waitFor addons
+// startServerAddons starts what makes a Kubernetes usable, is not in upstream's own
+// components and is needed once in a cluster. Each can be disabled.
+func (d *Daemon) startServerAddons(options *kube.Options) error {
 	if d.metrics != nil {
 		d.work.Go("metrics-server", d.metrics.Run)
 	}
@@ -87,12 +86,21 @@ func (d *Daemon) startAddons(options *kube.Options) (addons, error) {
 		o.Reserved[loadbalancer.TCP(d.config.HTTPSListenPort)] = "the API server"
 		controller, err := loadbalancer.New(o)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		d.work.Go("load balancer", controller.Run)
 	}
+	return nil
+}
+
+// startNodeAddons starts what every node has.
+func (d *Daemon) startNodeAddons(options *kube.Options) (addons, error) {
+	var waitFor addons
 	if d.config.Enabled(config.ComponentLocalStorage) {
-		o := storage.Options{RestConfig: options.RESTConfig(pki.Bulkhead), NodeName: d.config.NodeName, Root: filepath.Join(d.config.DataDir, "storage")}
+		o := storage.Options{
+			RestConfig: options.RESTConfig(pki.Bulkhead), NodeName: d.config.NodeName,
+			Root: filepath.Join(d.config.DataDir, "storage"), AppliedElsewhere: d.config.Agent,
+		}
 		if d.config.Simulate {
 			o.NodeName = "" // all of them
 		}
@@ -109,6 +117,7 @@ func (d *Daemon) startAddons(options *kube.Options) (addons, error) {
 			return nil, err
 		}
 		o.RestConfig = options.RESTConfig(pki.Bulkhead)
+		o.AppliedElsewhere = d.config.Agent
 		server, err := dns.New(o)
 		if err != nil {
 			return nil, err

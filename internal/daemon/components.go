@@ -16,6 +16,8 @@ import (
 	etcdversion "go.etcd.io/etcd/api/v3/version"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+	"github.com/bulkhead-k8s/bulkhead/internal/datastore"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube"
 	"github.com/bulkhead-k8s/bulkhead/internal/version"
 )
 
@@ -32,19 +34,11 @@ func (d *Daemon) probes() []probe {
 	etcd, r, components := d.etcd, d.runtime, d.kube
 	d.mu.Unlock()
 	kubernetes, c := version.Kubernetes(), d.config
-	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-	list := []probe{
-		{"etcd", etcdversion.Version, d.etcdSocket("main"), func(context.Context) error { return started(len(etcd) > 0) }},
-		{"etcd (events)", etcdversion.Version, d.etcdSocket("events"), func(context.Context) error { return started(len(etcd) > 1) }},
-		{"kube-apiserver", kubernetes, local(c.HTTPSListenPort), func(ctx context.Context) error {
-			if components == nil {
-				return errStarting
-			}
-			return get(ctx, "https://"+local(c.HTTPSListenPort)+"/readyz")
-		}},
-		{"kube-controller-manager", kubernetes, local(10257), func(ctx context.Context) error { return get(ctx, "https://"+local(10257)+"/healthz") }},
-		{"kube-scheduler", kubernetes, local(10259), func(ctx context.Context) error { return get(ctx, "https://"+local(10259)+"/readyz") }},
+	var list []probe
+	if c.Agent {
+		list = []probe{{"server", "", c.Server, d.askServer}}
+	} else {
+		list = d.serverProbes(etcd, components)
 	}
 	if !c.Simulate {
 		list = append(list,
@@ -66,6 +60,36 @@ func (d *Daemon) probes() []probe {
 		)
 	}
 	return append(list, d.addonProbes()...)
+}
+
+// askServer says why an agent's server cannot be used, or nil.
+func (d *Daemon) askServer(ctx context.Context) error {
+	d.mu.Lock()
+	client := d.client
+	d.mu.Unlock()
+	if client == nil {
+		return errStarting
+	}
+	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+}
+
+func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// serverProbes are those of the control plane.
+func (d *Daemon) serverProbes(etcd []*datastore.Member, components *kube.Components) []probe {
+	kubernetes, c := version.Kubernetes(), d.config
+	return []probe{
+		{"etcd", etcdversion.Version, d.etcdSocket("main"), func(context.Context) error { return started(len(etcd) > 0) }},
+		{"etcd (events)", etcdversion.Version, d.etcdSocket("events"), func(context.Context) error { return started(len(etcd) > 1) }},
+		{"kube-apiserver", kubernetes, local(c.HTTPSListenPort), func(ctx context.Context) error {
+			if components == nil {
+				return errStarting
+			}
+			return get(ctx, "https://"+local(c.HTTPSListenPort)+"/readyz")
+		}},
+		{"kube-controller-manager", kubernetes, local(10257), func(ctx context.Context) error { return get(ctx, "https://"+local(10257)+"/healthz") }},
+		{"kube-scheduler", kubernetes, local(10259), func(ctx context.Context) error { return get(ctx, "https://"+local(10259)+"/readyz") }},
+	}
 }
 
 // components asks all probes at once, so that one that hangs costs its time

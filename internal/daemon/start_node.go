@@ -8,7 +8,10 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/podnetwork"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 )
 
 // startKubelet starts the kubelet as soon as containerd answers. It does not wait
@@ -29,10 +32,12 @@ func (d *Daemon) startKubelet() {
 // startNode brings up the rest of what runs pods on this machine, and returns
 // when the node is ready and its addons answer.
 func (d *Daemon) startNode(ctx context.Context, options *kube.Options, client kubernetes.Interface) error {
-	// A pod that is tried before there is a node is tried again when it comes.
-	d.work.Go("kube-scheduler", d.kube.Scheduler.Run)
-	d.work.Go("pod network", func(ctx context.Context) error { return d.configurePodNetwork(ctx, client) })
-	addons, err := d.startAddons(options)
+	d.work.Go("pods' addresses", func(ctx context.Context) error { return d.configurePodNetwork(ctx, client) })
+	if err := d.startPodNetwork(options); err != nil {
+		return err
+	}
+	d.startNodeProblems(client)
+	addons, err := d.startNodeAddons(options)
 	if err != nil {
 		return err
 	}
@@ -41,12 +46,6 @@ func (d *Daemon) startNode(ctx context.Context, options *kube.Options, client ku
 	if err == nil {
 		d.work.Go("kube-proxy", d.kube.Proxy.Run)
 		_, err = waitForNode(ctx, client, d.config.NodeName, readySince(d.started))
-	}
-	if err == nil {
-		err = grantKubeletAPI(ctx, client)
-	}
-	if err == nil {
-		awaitKnownPods(ctx, client, d.config.NodeName)
 	}
 	end(err)
 	if err != nil {
@@ -70,11 +69,39 @@ func (d *Daemon) configurePodNetwork(ctx context.Context, client kubernetes.Inte
 	return nil
 }
 
+// startPodNetwork connects this node's pods to those of others, once there are any.
+func (d *Daemon) startPodNetwork(options *kube.Options) error {
+	c := d.config
+	if c.PodNetwork == config.PodNetworkNone {
+		return nil
+	}
+	address, err := netip.ParseAddr(c.NodeIP)
+	if err != nil {
+		return fmt.Errorf("--node-ip %q: %w", c.NodeIP, err)
+	}
+	pods, err := netip.ParsePrefix(c.ClusterCIDR)
+	if err != nil {
+		return fmt.Errorf("--cluster-cidr %q: %w", c.ClusterCIDR, err)
+	}
+	if pods.Addr().Is6() || address.Is6() {
+		slog.Warn("pods cannot reach those of other nodes: the network between nodes is of IPv4 only; --pod-network none says that it is not needed")
+		return nil
+	}
+	network, err := podnetwork.New(podnetwork.Options{
+		RestConfig: options.RESTConfig(pki.Bulkhead), NodeName: c.NodeName, NodeIP: address, Backend: c.PodNetwork, ClusterCIDR: pods,
+	})
+	if err != nil {
+		return err
+	}
+	d.work.Go("pod network", network.Run)
+	return nil
+}
+
 // expectedPodCIDR is the range that the first node of a new cluster will be
 // assigned. Knowing it before the node exists lets containerd start with its
 // network in place, so that the node is ready as soon as it registers.
 func (d *Daemon) expectedPodCIDR() string {
-	if !d.isNewCluster() {
+	if d.config.Agent || !d.isNewCluster() {
 		return "" // the runtime remembers the last one
 	}
 	prefix, err := netip.ParsePrefix(d.config.ClusterCIDR)

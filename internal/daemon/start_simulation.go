@@ -12,7 +12,10 @@ import (
 // pods can be scheduled to one.
 func (d *Daemon) startSimulation(ctx context.Context, options *kube.Options, client kubernetes.Interface) error {
 	d.work.Go("simulation", d.simulation.Run)
-	addons, err := d.startAddons(options)
+	if err := d.startServerAddons(options); err != nil {
+		return err
+	}
+	addons, err := d.startNodeAddons(options)
 	if err != nil {
 		return err
 	}

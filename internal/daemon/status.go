@@ -41,11 +41,16 @@ func (d *Daemon) Status(ctx context.Context) admin.Status {
 		NodeIP:            c.NodeIP,
 		Server:            "https://" + net.JoinHostPort(c.NodeIP, strconv.Itoa(c.HTTPSListenPort)),
 		Kubeconfig:        c.WriteKubeconfig,
+		Agent:             c.Agent,
 		DataDir:           c.DataDir,
 		ClusterDNS:        c.ClusterDNS,
 		Components:        d.components(ctx),
 		Resources:         resources(c.DataDir, r),
 	}
+	if c.Agent {
+		status.Server, status.Kubeconfig = c.Server, ""
+	}
+	status.Nodes = d.nodes(ctx)
 	if g != nil {
 		status.Diagnosis = g.status()
 	}

@@ -23,10 +23,9 @@ const loopback = "127.0.0.1"
 
 // ports returns what a cluster with these settings listens on.
 func ports(c *config.Config) []port {
-	list := []port{
-		{c.HTTPSListenPort, "", "the API server", "--https-listen-port"},
-		{argument(c.KubeControllerManagerArgs, "secure-port", 10257), loopback, "the controller manager", "--kube-controller-manager-arg secure-port=N"},
-		{argument(c.KubeSchedulerArgs, "secure-port", 10259), loopback, "the scheduler", "--kube-scheduler-arg secure-port=N"},
+	var list []port
+	if !c.Agent {
+		list = serverPorts(c)
 	}
 	if c.Simulate {
 		return list
@@ -40,6 +39,14 @@ func ports(c *config.Config) []port {
 		port{argument(c.KubeProxyArgs, "metrics-bind-address", 10249), loopback, "kube-proxy's metrics", "--kube-proxy-arg metrics-bind-address=127.0.0.1:N"},
 		port{argument(c.KubeProxyArgs, "healthz-bind-address", 10256), c.NodeIP, "kube-proxy's health check", "--kube-proxy-arg healthz-bind-address=ADDRESS:N"},
 	)
+}
+
+func serverPorts(c *config.Config) []port {
+	return []port{
+		{c.HTTPSListenPort, "", "the API server", "--https-listen-port"},
+		{argument(c.KubeControllerManagerArgs, "secure-port", 10257), loopback, "the controller manager", "--kube-controller-manager-arg secure-port=N"},
+		{argument(c.KubeSchedulerArgs, "secure-port", 10259), loopback, "the scheduler", "--kube-scheduler-arg secure-port=N"},
+	}
 }
 
 // argument returns the port that a component's argument sets, alone or behind

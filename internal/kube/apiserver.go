@@ -62,6 +62,7 @@ func NewAPIServer(o *Options) (*APIServer, error) {
 	}
 
 	s.Authentication.ClientCert.ClientCA = o.PKI.ClientCA.CertFile
+	s.Authentication.BootstrapToken.Enable = true
 	s.Authentication.RequestHeader.ClientCAFile = o.PKI.FrontProxyCA.CertFile
 	s.Authentication.RequestHeader.AllowedNames = []string{"front-proxy-client"}
 	s.Authentication.RequestHeader.UsernameHeaders = []string{"X-Remote-User"}

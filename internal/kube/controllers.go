@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+	"k8s.io/kubernetes/cmd/kube-controller-manager/names"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 )
@@ -31,6 +32,9 @@ func NewControllerManager(o *Options) (*ControllerManager, error) {
 	// One server: nobody to elect against, and losing an election would end
 	// the whole process.
 	s.Generic.LeaderElection.LeaderElect = false
+
+	// Not on by default: deletes tokens to join with once they have expired.
+	s.Generic.Controllers = []string{"*", names.TokenCleanerController}
 
 	s.SecureServing.BindAddress = net.IPv4(127, 0, 0, 1)
 	s.SecureServing.ServerCert.CertKey.CertFile = o.PKI.File(pki.LoopbackServing)

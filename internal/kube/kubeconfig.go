@@ -19,20 +19,21 @@ import (
 const apiServerURL = inprocess.Scheme + "://kube-apiserver"
 
 // RESTConfig returns a client's settings for one of pki's identities, in this
-// process.
+// process, or for the node's on an agent.
 func (o *Options) RESTConfig(identity string) *rest.Config {
-	return &rest.Config{
-		Host:     apiServerURL,
-		Username: identity, // see package inprocess
-		// Cheaper to encode and decode than JSON; what has no such form, such as
-		// custom resources, falls back to it.
-		ContentConfig: rest.ContentConfig{
-			ContentType:        runtime.ContentTypeProtobuf,
-			AcceptContentTypes: runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON,
-		},
-		// The API server limits by itself, and fairly (API Priority and Fairness).
-		QPS: -1,
+	access := &rest.Config{Host: apiServerURL, Username: identity} // see package inprocess
+	if o.Member != nil {
+		access = o.Member.RESTConfig()
 	}
+	// Cheaper to encode and decode than JSON; what has no such form, such as
+	// custom resources, falls back to it.
+	access.ContentConfig = rest.ContentConfig{
+		ContentType:        runtime.ContentTypeProtobuf,
+		AcceptContentTypes: runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON,
+	}
+	// The API server limits by itself, and fairly (API Priority and Fairness).
+	access.QPS = -1
+	return access
 }
 
 // KubeletTLS returns the settings for one of pki's identities to reach kubelets.

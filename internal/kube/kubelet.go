@@ -28,7 +28,8 @@ import (
 type Kubelet struct {
 	options  *Options
 	upstream *options.KubeletServer
-	// volumesAfter holds back the volume plugins; see orderedProber.
+	// volumesAfter holds back the volume plugins, see orderedProber; nil where
+	// there are no controllers to wait for.
 	volumesAfter <-chan struct{}
 }
 
@@ -62,11 +63,20 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 	}
 	k.Address = c.NodeIP
 	k.ReadOnlyPort = 0
-	k.TLSCertFile = o.PKI.File(pki.KubeletServing)
-	k.TLSPrivateKeyFile = o.PKI.File(pki.KubeletServing)
+	if o.Member != nil {
+		// Asked of the cluster, as the one that the kubelet is known by, and
+		// renewed by the kubelet.
+		k.ServerTLSBootstrap = true
+		k.RotateCertificates = true
+	} else {
+		// Written by the daemon, which renews them; so no rotation.
+		k.TLSCertFile = o.PKI.File(pki.KubeletServing)
+		k.TLSPrivateKeyFile = o.PKI.File(pki.KubeletServing)
+		k.RotateCertificates = false
+	}
 	k.Authentication.Anonymous.Enabled = false
 	k.Authentication.Webhook.Enabled = true
-	k.Authentication.X509.ClientCAFile = o.PKI.ClientCA.CertFile
+	k.Authentication.X509.ClientCAFile = o.path("pki", "client-ca.crt")
 	k.Authorization.Mode = kubeletconfig.KubeletAuthorizationModeWebhook
 	k.ClusterDNS = []string{c.ClusterDNS}
 	k.ClusterDomain = c.ClusterDomain
@@ -79,8 +89,6 @@ func NewKubelet(o *Options) (*Kubelet, error) {
 	k.SerializeImagePulls = false
 	k.EvictionHard = eviction.DefaultEvictionHard
 	k.VolumePluginDir = o.path("kubelet", "volumeplugins")
-	// The API server's client certificate renews itself on disk; so does ours.
-	k.RotateCertificates = false
 	k.PodLogsDir = c.PodLogsDir()
 	// Package netfilter makes the same rules, in one go with ours.
 	k.MakeIPTablesUtilChains = false
@@ -112,9 +120,13 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare the kubelet: %w", err)
 	}
-	dependencies.DynamicPluginProber = orderedProber{dependencies.DynamicPluginProber, ctx, k.volumesAfter}
-	if err := k.connect(dependencies); err != nil {
-		return err
+	if k.volumesAfter != nil {
+		dependencies.DynamicPluginProber = orderedProber{dependencies.DynamicPluginProber, ctx, k.volumesAfter}
+	}
+	if k.options.Member == nil { // an agent's makes its own clients, which renew their certificate
+		if err := k.connect(dependencies); err != nil {
+			return err
+		}
 	}
 	return app.Run(ctx, k.upstream, dependencies, utilfeature.DefaultFeatureGate)
 }

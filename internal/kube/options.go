@@ -12,6 +12,7 @@ import (
 	cliflag "k8s.io/component-base/cli/flag"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/membership"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 	"github.com/bulkhead-k8s/bulkhead/internal/stages"
 )
@@ -19,8 +20,11 @@ import (
 // Options are what the components have in common.
 type Options struct {
 	Config *config.Config
-	PKI    *pki.Store
 	Stages *stages.Tracker
+	// PKI has the cluster's authorities and this machine's identities; nil on an
+	// agent, which has Member instead.
+	PKI    *pki.Store
+	Member *membership.Member
 	// EtcdEndpoint and EtcdEventsEndpoint serve everything and Events.
 	EtcdEndpoint, EtcdEventsEndpoint string
 	// Extensions add APIs to the kube-apiserver that the aggregator delegates
@@ -48,8 +52,12 @@ func (o *Options) writeSettings(name string, data []byte) (string, error) {
 	return path, nil
 }
 
-// kubeconfigPath is the kubeconfig of one of pki's identities.
+// kubeconfigPath is the kubeconfig of one of pki's identities. An agent has one
+// identity, its node's.
 func (o *Options) kubeconfigPath(identity string) string {
+	if o.Member != nil {
+		identity = pki.Kubelet
+	}
 	return o.path("kubeconfigs", identity+".yaml")
 }
 

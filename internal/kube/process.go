@@ -13,8 +13,8 @@ import (
 	metricsfeatures "k8s.io/component-base/metrics/features"
 )
 
-// Components are all parts of Kubernetes in this process. Nil are those that a
-// simulated cluster does not run.
+// Components are all parts of Kubernetes in this process. Nil are those of a node
+// in a simulated cluster, and those of a server on an agent.
 type Components struct {
 	APIServer         *APIServer
 	ControllerManager *ControllerManager
@@ -38,29 +38,14 @@ func New(o *Options) (*Components, error) {
 	// ones, on an API server of the same version: warnings say nothing new.
 	restclient.SetDefaultWarningHandler(restclient.NoWarnings{})
 
-	if err := o.writeComponentKubeconfigs(); err != nil {
-		return nil, err
-	}
 	c := &Components{}
-	var err error
-	if c.APIServer, err = NewAPIServer(o); err != nil {
-		return nil, err
-	}
-	if err := c.APIServer.clients.Register(); err != nil {
-		return nil, err
-	}
-	if c.ControllerManager, err = NewControllerManager(o); err != nil {
-		return nil, err
-	}
-	if c.Scheduler, err = NewScheduler(o); err != nil {
-		return nil, err
-	}
-	if !o.Config.Simulate {
-		if c.Kubelet, err = NewKubelet(o); err != nil {
+	if o.Member == nil {
+		if err := c.addControlPlane(o); err != nil {
 			return nil, err
 		}
-		c.Kubelet.volumesAfter = c.ControllerManager.built
-		if c.Proxy, err = NewProxy(o); err != nil {
+	}
+	if !o.Config.Simulate {
+		if err := c.addNode(o); err != nil {
 			return nil, err
 		}
 	}
@@ -76,4 +61,34 @@ func New(o *Options) (*Components, error) {
 	registry.AddMetrics()
 	metricsfeatures.ApplyFeatureGates(utilfeature.DefaultFeatureGate)
 	return c, nil
+}
+
+func (c *Components) addControlPlane(o *Options) error {
+	err := o.writeComponentKubeconfigs()
+	if err != nil {
+		return err
+	}
+	if c.APIServer, err = NewAPIServer(o); err != nil {
+		return err
+	}
+	if err := c.APIServer.clients.Register(); err != nil {
+		return err
+	}
+	if c.ControllerManager, err = NewControllerManager(o); err != nil {
+		return err
+	}
+	c.Scheduler, err = NewScheduler(o)
+	return err
+}
+
+func (c *Components) addNode(o *Options) error {
+	var err error
+	if c.Kubelet, err = NewKubelet(o); err != nil {
+		return err
+	}
+	if c.ControllerManager != nil {
+		c.Kubelet.volumesAfter = c.ControllerManager.built
+	}
+	c.Proxy, err = NewProxy(o)
+	return err
 }

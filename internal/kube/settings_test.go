@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/kube/membership"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 )
 
@@ -48,5 +49,28 @@ func TestSettingsOutliveTheDeclarationOfFlags(t *testing.T) {
 	}
 	if k := kubelet.upstream; k.HostnameOverride != c.NodeName || k.ReadOnlyPort != 0 || k.FailCgroupV1 || k.ClusterDomain != c.ClusterDomain {
 		t.Errorf("kubelet: name=%q read-only port=%d failCgroupV1=%v domain=%q", k.HostnameOverride, k.ReadOnlyPort, k.FailCgroupV1, k.ClusterDomain)
+	}
+}
+
+// An agent has one identity, which its kubelet asks the cluster for and renews.
+func TestAgentsKubeletAsksForItsCertificates(t *testing.T) {
+	c := config.Default()
+	c.Agent, c.DataDir, c.NodeName, c.NodeIP = true, t.TempDir(), "node", "192.0.2.1"
+	if err := c.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	o := &Options{Config: c, Member: &membership.Member{Server: "https://192.0.2.9:6443"}}
+	kubelet, err := NewKubelet(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := kubelet.upstream; !k.ServerTLSBootstrap || !k.RotateCertificates || k.TLSCertFile != "" || k.KubeConfig != membership.Kubeconfig(c.DataDir) {
+		t.Errorf("kubelet: bootstrap=%v rotate=%v certificate=%q kubeconfig=%q", k.ServerTLSBootstrap, k.RotateCertificates, k.TLSCertFile, k.KubeConfig)
+	}
+	if got := o.kubeconfigPath(pki.Proxy); got != membership.Kubeconfig(c.DataDir) {
+		t.Errorf("kube-proxy's kubeconfig is %q, want the node's", got)
+	}
+	if got := o.RESTConfig(pki.Bulkhead).Host; got != "https://192.0.2.9:6443" {
+		t.Errorf("the daemon asks %q", got)
 	}
 }

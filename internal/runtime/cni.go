@@ -62,6 +62,9 @@ func (r *Runtime) WriteCNIConfig(podCIDR string) error {
 	if err != nil {
 		return fmt.Errorf("configure pods' network: %w", err)
 	}
+	if mtu > 0 {
+		mtu -= r.options.Overhead
+	}
 	config, err := cniConfig(local, mtu, r.paths.CNIState, hostPortBackend())
 	if err != nil {
 		return err

@@ -27,6 +27,9 @@ type Options struct {
 	// ClusterCIDR is the range of all pods' addresses: traffic to it keeps its
 	// source address. Default: PodCIDR.
 	ClusterCIDR string
+	// Overhead is how many bytes the network between nodes adds to a pod's packets,
+	// for which pods leave room. Default 0.
+	Overhead int
 	// Executable is containerd and its shim when it is called by their names,
 	// and is used where BinDir does not have these. Default: this process's own
 	// (os.Executable).

@@ -33,6 +33,11 @@ type Options struct {
 	DataDir string
 	// Args are flags of bulkheadd beside those for the data directory.
 	Args []string
+	// Net is where the daemon runs, and is closed with the cluster. Default: a new
+	// namespace that is alone.
+	Net *hosts.Namespace
+	// Agent runs a node of a cluster whose server is elsewhere.
+	Agent bool
 	// Simulate runs without containers.
 	Simulate bool
 	// User and group of this number run bulkheadd. Default: those of the tests.
@@ -82,13 +87,19 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 	if o.Simulate {
 		c.args = append(c.args, "--simulate")
 	}
-	if c.Net, err = hosts.New(ctx, o.Label); err != nil {
-		return nil, err
+	if c.Net = o.Net; c.Net == nil {
+		if c.Net, err = hosts.New(ctx, o.Label); err != nil {
+			return nil, err
+		}
 	}
 	// What the daemon finds by itself; this process is not in the namespace.
 	c.Config.NodeIP = c.Net.Address.String()
 	flags := newFlagSet()
-	c.Config.AddFlags(flags)
+	if c.Config.Agent = o.Agent; o.Agent {
+		c.Config.AddAgentFlags(flags)
+	} else {
+		c.Config.AddFlags(flags)
+	}
 	if err := flags.Parse(c.args); err != nil {
 		return nil, err
 	}
@@ -124,10 +135,19 @@ func (c *Cluster) rootCommand(ctx context.Context, program string, args ...strin
 // Flags are those that a command of ours needs to mean this cluster.
 func (c *Cluster) Flags() []string { return c.args }
 
+// SetArgs replaces the flags of the next start.
+func (c *Cluster) SetArgs(args ...string) {
+	c.args = append([]string{"--data-dir", c.Config.DataDir}, args...)
+}
+
 // Launch starts the daemon and does not wait for it.
 func (c *Cluster) Launch() error {
 	// Not bound to a context: the end of a test must not end it out of order.
-	cmd, err := c.Command(context.Background(), "bulkheadd", append([]string{"server"}, c.args...)...)
+	role := "server"
+	if c.options.Agent {
+		role = "agent"
+	}
+	cmd, err := c.Command(context.Background(), "bulkheadd", append([]string{role}, c.args...)...)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,8 @@ type Namespace struct {
 	// Address is the namespace's on its interface, Gateway the tests' end.
 	Address, Gateway netip.Addr
 
-	outside string // the tests' end
+	outside string   // the tests' end
+	segment *Segment // nil for a namespace that is alone
 }
 
 // directory is where iproute2 keeps namespaces by name.
@@ -65,14 +67,18 @@ func (n *Namespace) make(ctx context.Context) error {
 	id := fmt.Sprintf("%05x", rand.IntN(1<<20))
 	inside := "bt" + id + "i"
 	n.outside = "bt" + id + "o"
+	connect, bits := "address add "+n.Gateway.String()+"/30 dev "+n.outside, "30"
+	if n.segment != nil {
+		connect, bits = "link set "+n.outside+" master "+n.segment.bridge, "24"
+	}
 	for _, step := range []string{
 		"netns add " + n.Name,
 		"link add " + n.outside + " type veth peer name " + inside + " netns " + n.Name,
-		"address add " + n.Gateway.String() + "/30 dev " + n.outside,
+		connect,
 		"link set " + n.outside + " up",
 		"-n " + n.Name + " link set lo up",
 		"-n " + n.Name + " link set " + inside + " name eth0",
-		"-n " + n.Name + " address add " + n.Address.String() + "/30 dev eth0",
+		"-n " + n.Name + " address add " + n.Address.String() + "/" + bits + " dev eth0",
 		"-n " + n.Name + " link set eth0 up",
 		"-n " + n.Name + " route add default via " + n.Gateway.String(),
 	} {
@@ -86,17 +92,24 @@ func (n *Namespace) make(ctx context.Context) error {
 // freePair returns the two addresses of a /30 of the range for benchmarks
 // (RFC 2544) that no interface uses.
 func freePair() (first, second netip.Addr) {
-	used := map[netip.Prefix]bool{}
+	base := freeRange(30).Addr()
+	return base.Next(), base.Next().Next()
+}
+
+// freeRange returns a range of that size that overlaps with no interface's.
+func freeRange(bits int) netip.Prefix {
+	var used []netip.Prefix
 	addresses, _ := net.InterfaceAddrs()
 	for _, address := range addresses {
 		if prefix, err := netip.ParsePrefix(address.String()); err == nil {
-			used[prefix.Masked()] = true
+			used = append(used, prefix.Masked())
 		}
 	}
 	for {
-		base := netip.AddrFrom4([4]byte{198, 18 + byte(rand.IntN(2)), byte(rand.IntN(256)), byte(rand.IntN(64) * 4)})
-		if !used[netip.PrefixFrom(base, 30)] {
-			return base.Next(), base.Next().Next()
+		address := netip.AddrFrom4([4]byte{198, 18 + byte(rand.IntN(2)), byte(rand.IntN(256)), byte(rand.IntN(256))})
+		candidate := netip.PrefixFrom(address, bits).Masked()
+		if !slices.ContainsFunc(used, candidate.Overlaps) {
+			return candidate
 		}
 	}
 }

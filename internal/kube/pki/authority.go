@@ -115,7 +115,7 @@ func encodePair(der []byte, key crypto.Signer) ([]byte, error) {
 
 // parsePair reads what encodePair wrote and checks that the two belong together.
 func parsePair(data []byte) (*x509.Certificate, crypto.Signer, error) {
-	var certificate *x509.Certificate
+	var certificate *x509.Certificate // the first; an authority's may follow
 	var key crypto.Signer
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		switch block.Type {
@@ -124,7 +124,9 @@ func parsePair(data []byte) (*x509.Certificate, crypto.Signer, error) {
 			if err != nil {
 				return nil, nil, fmt.Errorf("parse certificate: %w", err)
 			}
-			certificate = parsed
+			if certificate == nil {
+				certificate = parsed
+			}
 		case "PRIVATE KEY":
 			parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {

@@ -27,6 +27,9 @@ type Identity struct {
 	Hosts []string
 	// Lifetime of its certificates; renewed when a third is left.
 	Lifetime time.Duration
+	// WithAuthority sends the authority's certificate along, for those who know
+	// it by its hash only.
+	WithAuthority bool
 }
 
 // File is where an identity's certificate and key are, in one PEM file, below
@@ -62,7 +65,8 @@ func (s *Store) usable(data []byte, authority *Authority, identity Identity) boo
 		!certificate.NotAfter.After(now.Add(identity.Lifetime)) &&
 		certificate.Subject.CommonName == identity.CommonName &&
 		slices.Equal(certificate.Subject.Organization, identity.Organizations) &&
-		slices.Equal(hostsOf(certificate), sorted(identity.Hosts))
+		slices.Equal(hostsOf(certificate), sorted(identity.Hosts)) &&
+		(!identity.WithAuthority || bytes.Contains(data, encodeCertificate(authority.Certificate)))
 }
 
 func hostsOf(certificate *x509.Certificate) []string {
@@ -108,7 +112,11 @@ func (s *Store) issue(authority *Authority, identity Identity) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encodePair(der, key)
+	pair, err := encodePair(der, key)
+	if err != nil || !identity.WithAuthority {
+		return pair, err
+	}
+	return append(pair, encodeCertificate(authority.Certificate)...), nil
 }
 
 // Certificate returns an identity's certificate as it is now.

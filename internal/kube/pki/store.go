@@ -117,7 +117,7 @@ func (s *Store) list(o Options) []issuance {
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + o.ClusterDomain,
 	}, o.SANs...)
 	return []issuance{
-		{s.ServerCA, Identity{Name: APIServer, CommonName: "kube-apiserver", Hosts: canonical(apiHosts), Lifetime: componentLifetime}},
+		{s.ServerCA, Identity{Name: APIServer, CommonName: "kube-apiserver", Hosts: canonical(apiHosts), Lifetime: componentLifetime, WithAuthority: true}},
 		{s.ClientCA, Identity{Name: APIServerKubelet, CommonName: "kube-apiserver-kubelet-client", Organizations: []string{"bulkhead:kube-apiserver"}, Lifetime: componentLifetime}},
 		{s.FrontProxyCA, Identity{Name: FrontProxy, CommonName: "front-proxy-client", Lifetime: componentLifetime}},
 		{s.ClientCA, Identity{Name: ControllerManager, CommonName: "system:kube-controller-manager", Lifetime: componentLifetime}},

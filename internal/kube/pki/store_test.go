@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -128,6 +129,20 @@ func TestIssuedAnewWhen(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{"the authority's certificate is missing", func(t *testing.T, o *Options) { // as before machines could join
+			path := filepath.Join(o.Dir, APIServer+".pem")
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			authority, err := os.ReadFile(filepath.Join(o.Dir, "server-ca.crt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, bytes.TrimSuffix(data, authority), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
 		{"certificate and key are of different pairs", func(t *testing.T, o *Options) {
 			a, _ := os.ReadFile(filepath.Join(o.Dir, APIServer+".pem"))
 			b, _ := os.ReadFile(filepath.Join(o.Dir, Kubelet+".pem"))
@@ -147,6 +162,17 @@ func TestIssuedAnewWhen(t *testing.T) {
 				t.Error("the certificate was kept")
 			}
 		})
+	}
+}
+
+func TestAPIServerSendsItsAuthorityAlong(t *testing.T) {
+	s := ensure(t, options(t.TempDir(), time.Now()))
+	pair, err := tls.LoadX509KeyPair(s.File(APIServer), s.File(APIServer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pair.Certificate) != 2 || !bytes.Equal(pair.Certificate[1], s.ServerCA.Certificate.Raw) {
+		t.Errorf("it sends %d certificates, want its own and the authority's", len(pair.Certificate))
 	}
 }
 

@@ -25,6 +25,8 @@ type Record struct {
 	Sysctls map[string]Change `json:"sysctls,omitempty"`
 	// Bridge says that there was an interface with our bridge's name.
 	Bridge bool `json:"bridge,omitempty"`
+	// Overlay says that there was one with the name of our vxlan.
+	Overlay bool `json:"overlay,omitempty"`
 	// Tables and Chains are packet filter tables and chains with names like ours.
 	Tables []netfilter.Table `json:"tables,omitempty"`
 	Chains []netfilter.Chain `json:"chains,omitempty"`
@@ -44,6 +46,8 @@ func Observe(ctx context.Context) (*Record, error) {
 	}
 	_, err = net.InterfaceByName(layout.Bridge)
 	record.Bridge = err == nil
+	_, err = net.InterfaceByName(layout.VXLANInterface)
+	record.Overlay = err == nil
 	if record.Tables, err = netfilter.Tables(ctx); err != nil {
 		return nil, fmt.Errorf("look at the host's packet filter: %w", err)
 	}

@@ -77,6 +77,12 @@ func (p Paths) Owner() process.Owner {
 const (
 	// Bridge is the interface that pods are connected to.
 	Bridge = "bulkhead0"
+	// VXLANID is the network's number, and part of the name that flannel gives to
+	// its interface, VXLANInterface. Not flannel's default of 1, which others use.
+	VXLANID        = 66
+	VXLANInterface = "flannel.66"
+	// RouteProtocol marks routes to other nodes' pods as ours (rtnetlink(7)).
+	RouteProtocol = 66
 	// CNINetwork is the name of the network, CNIConfigName of its file.
 	CNINetwork    = "bulkhead"
 	CNIConfigName = "10-bulkhead.conflist"

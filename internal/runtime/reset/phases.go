@@ -44,6 +44,7 @@ func (t Target) phases() ([]phase, error) {
 		{processes.find, processes.remove},
 		{mounts.find, mounts.remove},
 		{network.findLinks, network.removeLinks},
+		{network.findPodNetwork, network.removePodNetwork},
 		{network.findDNS, network.removeDNS},
 		{network.findTables, network.removeTables},
 		{network.findChains, network.removeChains},

@@ -28,6 +28,7 @@ const (
 	KindProcess   Kind = "process"
 	KindMount     Kind = "mount"
 	KindInterface Kind = "interface"
+	KindRoute     Kind = "route"
 	KindTable     Kind = "packet filter table"
 	KindChain     Kind = "packet filter chain"
 	KindSetting   Kind = "kernel setting"

@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// RestConfig reaches the API server. Required.
 	RestConfig *rest.Config
+	// AppliedElsewhere leaves the Service to the cluster's server.
+	AppliedElsewhere bool
 	// Addresses are the cluster DNS addresses, one an IP family, such as
 	// 10.43.0.10. Required.
 	Addresses []netip.Addr

@@ -94,6 +94,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.follow(ctx, known)
 	})
 	group.Go(func() {
+		if s.options.AppliedElsewhere {
+			return
+		}
 		err := apply.Retry(ctx, "cluster DNS", func(ctx context.Context) error { return Apply(ctx, s.client, s.options) })
 		if err != nil && ctx.Err() == nil {
 			cancel(err)

@@ -19,6 +19,7 @@ import (
 // Controller provisions the volumes of one node.
 type Controller struct {
 	client      kubernetes.Interface
+	applied     bool // by somebody else
 	provisioner *provisioner
 }
 
@@ -32,7 +33,9 @@ func New(o Options) (*Controller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the local storage's client: %w", err)
 	}
-	return newController(client, o.NodeName, o.Root), nil
+	c := newController(client, o.NodeName, o.Root)
+	c.applied = o.AppliedElsewhere
+	return c, nil
 }
 
 func newController(client kubernetes.Interface, node, root string) *Controller {
@@ -41,12 +44,14 @@ func newController(client kubernetes.Interface, node, root string) *Controller {
 
 // Run works until ctx ends, and returns nil then, with all workers stopped.
 func (c *Controller) Run(ctx context.Context) error {
-	err := apply.Retry(ctx, "local storage", func(ctx context.Context) error { return Apply(ctx, c.client) })
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
+	if !c.applied {
+		err := apply.Retry(ctx, "local storage", func(ctx context.Context) error { return Apply(ctx, c.client) })
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
 		}
-		return err
 	}
 	var workers sync.WaitGroup
 	provision := controller.NewProvisionController(ctx, c.client, ProvisionerName, c.provisioner,

@@ -15,6 +15,8 @@ type Options struct {
 	// NodeName is the node whose volumes are made here. Default: those of all
 	// nodes, as simulated ones have no provisioners of their own.
 	NodeName string
+	// AppliedElsewhere leaves the StorageClass to the cluster's server.
+	AppliedElsewhere bool
 	// Root is the directory under which volumes lie; it is made when the first
 	// is. Required, absolute: <DataDir>/storage.
 	Root string
