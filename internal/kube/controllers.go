@@ -73,7 +73,7 @@ func (m *ControllerManager) Run(ctx context.Context) error {
 	}
 	// Upstream derives from this the clients with a controller's own token, and
 	// leaves out whom a user name stands for, but not a URL.
-	c.Kubeconfig.Host, c.Kubeconfig.Username = apiServerURL, pki.ControllerManager
+	withinProcess(c.Kubeconfig, pki.ControllerManager)
 	go m.watchBuilt(ctx)
 	return app.Run(ctx, c.Complete())
 }

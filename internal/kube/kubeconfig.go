@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -15,13 +16,14 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 )
 
-// apiServerURL is where clients in this process reach the API server.
-const apiServerURL = inprocess.Scheme + "://kube-apiserver"
+// apiServerHost is what clients in this process call the API server.
+const apiServerHost = "kube-apiserver"
 
 // RESTConfig returns a client's settings for one of pki's identities, in this
 // process, or for the node's on an agent.
 func (o *Options) RESTConfig(identity string) *rest.Config {
-	access := &rest.Config{Host: apiServerURL, Username: identity} // see package inprocess
+	access := &rest.Config{}
+	withinProcess(access, identity)
 	if o.Member != nil {
 		access = o.Member.RESTConfig()
 	}
@@ -36,6 +38,13 @@ func (o *Options) RESTConfig(identity string) *rest.Config {
 	return access
 }
 
+// withinProcess makes access that of one of pki's identities in this process.
+func withinProcess(access *rest.Config, identity string) {
+	user := inprocess.User(identity)
+	access.Host, access.Username = inprocess.Scheme+"://"+apiServerHost, user.Username()
+	access.Password, _ = user.Password()
+}
+
 // KubeletTLS returns the settings for one of pki's identities to reach kubelets.
 // The certificate is read from its file again when that changes.
 func (o *Options) KubeletTLS(identity string) *rest.TLSClientConfig {
@@ -43,12 +52,12 @@ func (o *Options) KubeletTLS(identity string) *rest.TLSClientConfig {
 }
 
 // writeComponentKubeconfigs writes a kubeconfig for each component that only
-// takes a file. They are of no use outside this process, and hold no secret. The
-// identity is in the URL, for client-go reads users of https URLs alone.
+// takes a file. They are of no use outside this process. The identity is in the
+// URL, for client-go reads users of https URLs alone.
 func (o *Options) writeComponentKubeconfigs() error {
 	for _, identity := range []string{pki.ControllerManager, pki.Scheduler, pki.Kubelet, pki.Proxy} {
-		server := fmt.Sprintf("%s://%s@kube-apiserver", inprocess.Scheme, identity)
-		if err := writeKubeconfig(o.kubeconfigPath(identity), kubeconfig(server, identity), 0o600); err != nil {
+		server := url.URL{Scheme: inprocess.Scheme, User: inprocess.User(identity), Host: apiServerHost}
+		if err := writeKubeconfig(o.kubeconfigPath(identity), kubeconfig(server.String(), identity), 0o600); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,8 @@
 // A Transport calls the API server's whole chain of handlers, as its port does:
 // authentication, authorisation, priority and fairness, audit and admission see
 // no difference. Who a client is, it says by a bearer token, or by the name of a
-// certificate (as the user name of HTTP's basic authentication), which is then
-// the one that a handshake would have shown and is verified like that.
+// certificate (see User, for HTTP's basic authentication), which is then the one
+// that a handshake would have shown and is verified like that.
 //
 // Clients reach it by URLs of a scheme of its own, so that whatever takes a
 // kubeconfig or a rest.Config does. Answers come while they are written, as far

@@ -2,6 +2,8 @@ package inprocess
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"syscall"
 
 	"k8s.io/klog/v2"
@@ -16,6 +19,14 @@ import (
 
 // Scheme is that of URLs which lead to a registered Transport.
 const Scheme = "bulkhead"
+
+// secret is what a client shows beside a certificate's name. URLs come from
+// everywhere, as from a server that redirects one of the many clients in this
+// process; none of them can name an identity.
+var secret = sync.OnceValue(rand.Text)
+
+// User names the client whose certificate is called name.
+func User(name string) *url.Userinfo { return url.UserPassword(name, secret()) }
 
 // errRefused is what a port gives on which nobody listens, so that clients try
 // again as they do then.
@@ -122,7 +133,10 @@ func (t *Transport) called(request *http.Request, body *requestBody) (*http.Requ
 		header = http.Header{}
 	}
 	state := &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true}
-	if name, _, ok := request.BasicAuth(); ok {
+	if name, password, ok := request.BasicAuth(); ok {
+		if subtle.ConstantTimeCompare([]byte(password), []byte(secret())) != 1 {
+			return nil, fmt.Errorf("call as client %q: that is for clients made in this process", name)
+		}
 		certificate, err := t.certificates.get(name)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -124,10 +125,10 @@ func TestWhoAsks(t *testing.T) {
 		fmt.Fprintf(w, "%s|%s", name, r.Header.Get("Authorization"))
 	})
 	for _, test := range []struct{ url, token, want string }{
-		{"bulkhead://kubelet@server/", "", "kubelet|"},
+		{address("kubelet"), "", "kubelet|"},
 		{"bulkhead://server/", "abc", "|Bearer abc"},
 		{"bulkhead://server/", "", "|"},
-		{"bulkhead://kubelet@server/", "abc", "|Bearer abc"}, // a token is never beside a certificate
+		{address("kubelet"), "abc", "|Bearer abc"}, // a token is never beside a certificate
 	} {
 		r := request(t, t.Context(), http.MethodGet, test.url, nil)
 		if test.token != "" {
@@ -143,8 +144,22 @@ func TestWhoAsks(t *testing.T) {
 			t.Errorf("%s with token %q is %q, want %q", test.url, test.token, body, test.want)
 		}
 	}
-	if _, err := client.Do(request(t, t.Context(), http.MethodGet, "bulkhead://nobody@server/", nil)); err == nil || !strings.Contains(err.Error(), "no such certificate") {
+	if _, err := client.Do(request(t, t.Context(), http.MethodGet, address("nobody"), nil)); err == nil || !strings.Contains(err.Error(), "no such certificate") {
 		t.Errorf("an unknown client: %v", err)
+	}
+}
+
+func address(client string) string {
+	return (&url.URL{Scheme: Scheme, User: User(client), Host: "server", Path: "/"}).String()
+}
+
+// Clients in this process follow redirects of servers that anybody may run.
+func TestRedirectNamesNobody(t *testing.T) {
+	client, _ := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
+	for _, user := range []string{"kubelet", "kubelet:", "kubelet:guessed"} {
+		if _, err := client.Do(request(t, t.Context(), http.MethodGet, "bulkhead://"+user+"@server/", nil)); err == nil || !strings.Contains(err.Error(), "made in this process") {
+			t.Errorf("%s: %v", user, err)
+		}
 	}
 }
 
