@@ -121,7 +121,7 @@ func (m *machine) coreHandler() (ours []string) {
 // Who handled core dumps before does so again once the daemon has stopped, also
 // where it was killed.
 func TestCoreDumpsAreHandledAsBefore(t *testing.T) {
-	m := newMachine(t, cluster.Options{})
+	m := newMachineAlone(t, cluster.Options{})
 	installed := func() {
 		t.Helper()
 		m.eventually(30*time.Second, "core dumps are handled", func() error {

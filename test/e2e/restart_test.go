@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +22,7 @@ func TestRestartLeavesContainersRunning(t *testing.T) {
 	before := s.start("web", server(withEnv("VERSION", "before")))
 	s.service("web", corev1.ServiceSpec{})
 	service := s.pod("web").Status.PodIP + ":8080"
-	processes := containers(s)
+	processes := containers(s, before)
 
 	ctx, cancel := context.WithTimeout(s.ctx, cluster.Patience(60*time.Second))
 	defer cancel()
@@ -46,7 +48,7 @@ func TestRestartLeavesContainersRunning(t *testing.T) {
 	if before.UID != after.UID || before.Status.PodIP != after.Status.PodIP {
 		t.Errorf("the pod was %s at %s and is %s at %s", before.UID, before.Status.PodIP, after.UID, after.Status.PodIP)
 	}
-	for pid, start := range containers(s) {
+	for pid, start := range containers(s, after) {
 		if processes[pid] != start {
 			t.Errorf("process %d is new since the restart", pid)
 		}
@@ -70,8 +72,8 @@ func TestRestartLeavesContainersRunning(t *testing.T) {
 	})
 }
 
-// containers returns when each process in a pod was started, by its number.
-func containers(s *space) map[int]string {
+// containers returns when each process of a pod was started, by its number.
+func containers(s *space, pod *corev1.Pod) map[int]string {
 	s.Helper()
 	found, err := ours.Containers()
 	s.must(err)
@@ -80,7 +82,15 @@ func containers(s *space) map[int]string {
 	}
 	starts := map[int]string{}
 	for _, process := range found {
+		// Pods of earlier tests may still be ending.
+		groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", process.PID))
+		if err != nil || !strings.Contains(string(groups), string(pod.UID)) {
+			continue
+		}
 		starts[process.PID] = process.Started
+	}
+	if len(starts) == 0 {
+		s.must(fmt.Errorf("pod %s has no process in cgroup %s", pod.Name, ours.Config.CgroupRoot()))
 	}
 	return starts
 }
