@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -185,4 +186,5 @@ const deletion = "its deletion"
 
 func nowStamp(t time.Time) metav1.Time { return metav1.Time{Time: t.UTC().Truncate(time.Second)} }
 
-func clip(s string) string { return s[:min(len(s), 1000)] }
+// clip shortens a message, and cuts no letter in two.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 1000)], "") }
