@@ -72,6 +72,7 @@ func (d directory) handle(c crash, groups string, core *os.File) error {
 	if path, err := os.Readlink("/proc/" + strconv.Itoa(c.pid) + "/exe"); err == nil {
 		r.Executable = strings.TrimSuffix(path, " (deleted)")
 	}
+	r.First = first(c.pid)
 	place := cgrouppath.OfProcess(groups)
 	r.PodUID, r.ContainerID = place.PodUID, place.ContainerID
 	// A restarted container has another id: what limits it is its pod and program.
@@ -103,11 +104,23 @@ func (d directory) handle(c crash, groups string, core *os.File) error {
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		return errors.Join(settingsErr, d.save(Report{Time: r.Time, PID: r.PID, Signal: r.Signal, Executable: c.command,
+		return errors.Join(settingsErr, d.save(Report{Time: r.Time, PID: r.PID, First: r.First, Signal: r.Signal, Executable: c.command,
 			PodUID: r.PodUID, ContainerID: r.ContainerID, Others: others, Dropped: fmt.Sprintf("it took longer than %v", s.Timeout)}))
 	}
 	r.Took = time.Since(began)
 	return errors.Join(settingsErr, err, d.save(r))
+}
+
+// first says whether a process is number 1 in a PID namespace below the machine's.
+func first(pid int) bool {
+	status, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	for line := range strings.Lines(string(status)) {
+		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			all := strings.Fields(numbers)
+			return len(all) > 1 && all[len(all)-1] == "1"
+		}
+	}
+	return false
 }
 
 // look fills in the report from the process and its core, and keeps the core.

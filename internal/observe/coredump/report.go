@@ -13,10 +13,13 @@ import (
 
 // Report is what the handler tells the daemon of one core.
 type Report struct {
-	Time       time.Time `json:"time"`
-	PID        int       `json:"pid"`
-	Signal     int       `json:"signal"`
-	Executable string    `json:"executable,omitempty"`
+	Time time.Time `json:"time"`
+	PID  int       `json:"pid"`
+	// First says that it was its container's first process, whose end is the
+	// container's.
+	First      bool   `json:"first,omitempty"`
+	Signal     int    `json:"signal"`
+	Executable string `json:"executable,omitempty"`
 	// PodUID and ContainerID are empty for what is no pod's.
 	PodUID      string `json:"podUID,omitempty"`
 	ContainerID string `json:"containerID,omitempty"`

@@ -80,7 +80,12 @@ func (n *observer) core(ctx context.Context, report coredump.Report) record.Reco
 	}
 	if c.Name != "" {
 		dir := filepath.Join(n.PodLogs, c.Pod.Namespace+"_"+c.Pod.Name+"_"+c.Pod.UID, c.Name)
-		lines, err := crilog.Tail(dir, c.Restarts, report.Time, logLines)
+		crilog.Settle(ctx, dir, c.Restarts)
+		until := report.Time
+		if report.First {
+			until = time.Time{} // nothing but its last words can follow
+		}
+		lines, err := crilog.Tail(dir, c.Restarts, until, logLines)
 		if err != nil {
 			n.Log.Warn("a core dump has no log", "pod", c.Pod.String(), "err", err)
 		}

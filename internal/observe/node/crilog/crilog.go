@@ -3,6 +3,7 @@
 package crilog
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -18,18 +19,41 @@ const (
 	maxLine = 500
 	// after is how much later than a crash its last words may be written.
 	after = time.Second
+	// A log that is this old has nothing on its way from the container any more;
+	// one that goes on is not waited for longer than patience.
+	quiet    = 300 * time.Millisecond
+	patience = 2 * time.Second
+	pause    = 50 * time.Millisecond
 )
 
-// Tail returns the last lines, at most n, that were written until a time. dir has
-// one file for each start of the container, named <restarts>.log; without a number
-// the latest is taken.
-func Tail(dir, restarts string, until time.Time, n int) ([]string, error) {
-	path := filepath.Join(dir, restarts+".log")
-	if restarts == "" {
-		var err error
-		if path, err = latest(dir); err != nil {
-			return nil, fmt.Errorf("read the end of a log: %w", err)
+// Settle waits until a log has not been written to for a moment: the runtime copies
+// it from the container, and on a busy machine has not yet done so when the process
+// is gone. It gives up after some seconds, for a log that goes on, or with ctx.
+func Settle(ctx context.Context, dir, restarts string) {
+	path, err := file(dir, restarts)
+	if err != nil {
+		return
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()) > quiet {
+			return
 		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Tail returns the last lines, at most n, that were written until a time, or, if
+// that is zero, of all. dir has one file for each start of the container, named
+// <restarts>.log; without a number the latest is taken.
+func Tail(dir, restarts string, until time.Time, n int) ([]string, error) {
+	path, err := file(dir, restarts)
+	if err != nil {
+		return nil, fmt.Errorf("read the end of a log: %w", err)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -49,7 +73,17 @@ func Tail(dir, restarts string, until time.Time, n int) ([]string, error) {
 	if from > 0 {
 		_, text, _ = strings.Cut(text, "\n")
 	}
-	return lines(text, until.Add(after), n), nil
+	if !until.IsZero() {
+		until = until.Add(after)
+	}
+	return lines(text, until, n), nil
+}
+
+func file(dir, restarts string) (string, error) {
+	if restarts == "" {
+		return latest(dir)
+	}
+	return filepath.Join(dir, restarts+".log"), nil
 }
 
 func latest(dir string) (string, error) {
@@ -80,7 +114,7 @@ func lines(text string, until time.Time, n int) []string {
 			continue
 		}
 		at, err := time.Parse(time.RFC3339Nano, parts[0])
-		if err != nil || at.After(until) {
+		if err != nil || !until.IsZero() && at.After(until) {
 			continue
 		}
 		if partial {

@@ -32,8 +32,34 @@ func TestTail(t *testing.T) {
 	if got, err := Tail(dir, "3", crash, 1); err != nil || !slices.Equal(got, []string{"abort"}) {
 		t.Errorf("the last line: got %q, %v", got, err)
 	}
+	if got, err := Tail(dir, "3", time.Time{}, 1); err != nil || !slices.Equal(got, []string{"after the restart"}) {
+		t.Errorf("to its end: got %q, %v", got, err)
+	}
 	if _, err := Tail(dir, "4", crash, 1); err == nil {
 		t.Error("a log that is not there is no error")
+	}
+}
+
+// What the runtime still writes after the crash is waited for.
+func TestSettle(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.log")
+	if err := os.WriteFile(path, []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now().Add(2 * quiet)
+	go func() {
+		for time.Now().Before(last) {
+			time.Sleep(pause)
+			_ = os.Chtimes(path, time.Now(), time.Now())
+		}
+	}()
+	Settle(t.Context(), filepath.Dir(path), "0")
+	if time.Now().Before(last) {
+		t.Error("a log that is being written was not waited for")
+	}
+	began := time.Now()
+	if Settle(t.Context(), filepath.Dir(path), "9"); time.Since(began) > patience {
+		t.Error("a log that is not there was waited for")
 	}
 }
 
