@@ -26,6 +26,7 @@ needs nftables command -v nft
 needs iptables command -v iptables
 needs conntrack command -v conntrack
 needs iproute2 command -v ip
+needs e2fsprogs command -v mkfs.ext4 # disks of local nodes
 
 if ! command -v go >/dev/null 2>&1; then
 	echo "Go is missing: install the version that go.mod names from https://go.dev/dl" >&2

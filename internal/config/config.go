@@ -95,6 +95,9 @@ type Config struct {
 	SimulatedNodes int
 	// Snapshotter is containerd's. Default overlayfs.
 	Snapshotter string
+	// ImageDir may hold image archives, which are loaded before the node takes pods.
+	// Default <DataDir>/images.
+	ImageDir string
 	// SecretsEncryption encrypts Secrets at rest. Default true.
 	SecretsEncryption bool
 	// JournalMaxSize bounds the journal on disk, as a quantity. Default 2Gi.
@@ -198,6 +201,7 @@ func (c *Config) addNodeFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.NodeLabels, "node-label", c.NodeLabels, "label that the node registers with, key=value (repeatable)")
 	fs.StringSliceVar(&c.NodeTaints, "node-taint", c.NodeTaints, "taint that the node registers with, key=value:effect (repeatable)")
 	fs.StringVar(&c.Snapshotter, "snapshotter", c.Snapshotter, "containerd's snapshotter: overlayfs or native")
+	fs.StringVar(&c.ImageDir, "image-dir", c.ImageDir, "folder of image archives that are loaded before the node takes pods (default: images in --data-dir)")
 	fs.IntVarP(&c.Verbosity, "v", "v", c.Verbosity, "verbosity of the daemon's log, 0 to 10")
 	fs.StringArrayVar(&c.KubeletArgs, "kubelet-arg", nil, "flag for kubelet, as name=value (repeatable)")
 	fs.StringArrayVar(&c.KubeProxyArgs, "kube-proxy-arg", nil, "flag for kube-proxy, as name=value (repeatable)")
@@ -224,6 +228,9 @@ func (c *Config) Complete() error {
 		if c.ClusterDNS, err = tenthAddress(c.ServiceCIDR); err != nil {
 			return err
 		}
+	}
+	if c.ImageDir == "" {
+		c.ImageDir = filepath.Join(c.DataDir, "images")
 	}
 	if c.WriteKubeconfig == "" {
 		c.WriteKubeconfig = filepath.Join(c.DataDir, "kubeconfig")

@@ -22,6 +22,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/nodepool"
 	"github.com/bulkhead-k8s/bulkhead/internal/nodepool/providers/command"
 	"github.com/bulkhead-k8s/bulkhead/internal/nodepool/providers/externalgrpc"
+	localnodes "github.com/bulkhead-k8s/bulkhead/internal/nodepool/providers/local"
 	"github.com/bulkhead-k8s/bulkhead/internal/nodepool/providers/simulated"
 	"github.com/bulkhead-k8s/bulkhead/internal/simulate"
 )
@@ -41,7 +42,7 @@ func (d *Daemon) startNodePools(options *kube.Options) error {
 	if err != nil {
 		return fmt.Errorf("make the client of simulated node pools: %w", err)
 	}
-	makers := &providers{daemon: d, access: access, client: client}
+	makers := &providers{daemon: d, access: access, client: client, options: options}
 	controller, err := nodepool.New(nodepool.Options{API: api, NewProvider: makers.new})
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (d *Daemon) startNodePools(options *kube.Options) error {
 			return nil
 		}
 		makers.ctx = ctx
-		defer makers.group.Wait()
+		defer makers.close()
 		if err := installKinds(ctx, api, "brakes", "nodepools"); err != nil {
 			slog.Error("node pools are not kept", "err", err)
 			<-ctx.Done()
@@ -90,6 +91,18 @@ type providers struct {
 	ctx    context.Context // the controller's
 	group  sync.WaitGroup
 	played sync.Once
+
+	options *kube.Options
+	// local is nil until there is a pool of it; the controller alone uses it.
+	local *localnodes.Host
+}
+
+// close waits for what providers have going on.
+func (p *providers) close() {
+	p.group.Wait()
+	if p.local != nil {
+		p.local.Close()
+	}
 }
 
 func (p *providers) new(pool string, spec v1alpha1.NodePoolSpec) (nodepool.Provider, error) {
@@ -97,6 +110,12 @@ func (p *providers) new(pool string, spec v1alpha1.NodePoolSpec) (nodepool.Provi
 	case v1alpha1.ProviderSimulated:
 		p.played.Do(p.play)
 		return simulated.New(p.client, pool, spec, map[string]string{simulate.LabelSimulated: "true"}), nil
+	case v1alpha1.ProviderLocal:
+		host, err := p.localHost()
+		if err != nil {
+			return nil, err
+		}
+		return host.Provider(pool, spec)
 	case v1alpha1.ProviderExternalGRPC:
 		return externalgrpc.New(spec)
 	case v1alpha1.ProviderCommand:

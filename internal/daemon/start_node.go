@@ -22,6 +22,10 @@ func (d *Daemon) startKubelet() {
 	d.work.Go("kubelet", func(ctx context.Context) error {
 		select {
 		case <-d.runtime.Ready():
+			// First, so that no pod comes before its image.
+			if err := d.runtime.LoadImages(ctx, d.config.ImageDir); err != nil && ctx.Err() == nil {
+				slog.Error("not all images of the image folder are loaded", "dir", d.config.ImageDir, "err", err)
+			}
 			return d.kube.Kubelet.Run(ctx)
 		case <-ctx.Done():
 			return nil

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -106,7 +107,10 @@ func (d *Daemon) Stop(ctx context.Context, keepPods bool) error {
 	if !keepPods && r != nil {
 		// First the kubelet, or it would start again what is being stopped.
 		d.work.Stop(workGrace)
-		if err := r.StopPods(ctx); err != nil {
+		nodes := make(chan error, 1)
+		go func() { nodes <- d.stopLocalNodes(ctx) }()
+		err := r.StopPods(ctx)
+		if err := errors.Join(err, <-nodes); err != nil {
 			d.fail(ErrStopped)
 			return fmt.Errorf("stop the pods: %w; `bulkhead down` again stops what is left", err)
 		}

@@ -61,13 +61,12 @@ func LockHolder(dataDir string) int {
 	if unix.Stat(path, &stat) != nil {
 		return 0
 	}
-	pid, locked := parseLockHolder(readText("/proc/locks"), stat.Ino)
+	written, _ := strconv.Atoi(strings.TrimSpace(readText(path)))
+	pid, locked := parseLockHolder(readText("/proc/locks"), lockedFile{unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino, written})
 	if !locked || pid != 0 {
 		return pid
 	}
-	// Of another PID namespace: the daemon writes its own number into the file.
-	pid, _ = strconv.Atoi(strings.TrimSpace(readText(path)))
-	return max(pid, 1)
+	return max(written, 1) // of another PID namespace: the daemon writes its own number into the file
 }
 
 // authorityTimes returns the time in which all authorities below dataDir are

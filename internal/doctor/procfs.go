@@ -100,24 +100,41 @@ func parseNameServers(text string) []string {
 	return servers
 }
 
-// parseLockHolder returns the process that holds the lock on the file with
-// this inode in the text of /proc/locks, and whether there is a lock at all.
-// The process is 0 where the kernel does not tell, as for one of another PID
-// namespace.
-func parseLockHolder(text string, inode uint64) (pid int, locked bool) {
+// lockedFile is a file as /proc/locks tells it from others.
+type lockedFile struct {
+	major, minor uint32
+	inode        uint64
+	// holder is the process that is written in it.
+	holder int
+}
+
+// parseLockHolder returns the process that holds the lock on a file in the text of
+// /proc/locks, and whether there is a lock at all. The process is 0 where the kernel
+// does not tell, as for one of another PID namespace.
+func parseLockHolder(text string, f lockedFile) (pid int, locked bool) {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 6 || fields[1] == "->" { // "->": waits for it
 			continue
 		}
 		place := strings.Split(fields[5], ":") // major:minor:inode
-		if len(place) != 3 || place[2] != strconv.FormatUint(inode, 10) {
+		if len(place) != 3 || place[2] != strconv.FormatUint(f.inode, 10) {
 			continue
 		}
 		pid, _ := strconv.Atoi(fields[4])
-		return max(pid, 0), true
+		if f.on(place[0], place[1]) || f.major == 0 && (pid <= 0 || pid == f.holder) {
+			return max(pid, 0), true
+		}
 	}
 	return 0, false
+}
+
+// on says whether the file is on this device. Without a disk of its own below it, as
+// on btrfs and overlayfs, stat(2) may give another number than the kernel has here.
+func (f lockedFile) on(major, minor string) bool {
+	m, err1 := strconv.ParseUint(major, 16, 32)
+	n, err2 := strconv.ParseUint(minor, 16, 32)
+	return err1 == nil && err2 == nil && uint32(m) == f.major && uint32(n) == f.minor
 }
 
 // parseCapabilities returns the effective set in the text of /proc/self/status.

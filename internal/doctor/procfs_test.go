@@ -37,14 +37,27 @@ func TestParseLockHolder(t *testing.T) {
 2: FLOCK  ADVISORY  WRITE 4242 fe:00:99 0 EOF
 2: -> FLOCK  ADVISORY  WRITE 4243 fe:00:99 0 EOF
 3: FLOCK  ADVISORY  WRITE -1 fe:00:55 0 EOF
+4: FLOCK  ADVISORY  WRITE 77 07:01:12 0 EOF
+5: FLOCK  ADVISORY  WRITE 78 07:02:12 0 EOF
+6: FLOCK  ADVISORY  WRITE 79 00:1f:12 0 EOF
 `
 	for _, tc := range []struct {
-		inode  uint64
+		name   string
+		file   lockedFile
 		pid    int
 		locked bool
-	}{{99, 4242, true}, {55, 0, true}, {9, 0, false}} {
-		if pid, locked := parseLockHolder(locks, tc.inode); pid != tc.pid || locked != tc.locked {
-			t.Errorf("inode %d: process %d, %v; want %d, %v", tc.inode, pid, locked, tc.pid, tc.locked)
+	}{
+		{"held", lockedFile{0xfe, 0, 99, 0}, 4242, true},
+		{"by another PID namespace", lockedFile{0xfe, 0, 55, 0}, 0, true},
+		{"nobody", lockedFile{0xfe, 0, 9, 0}, 0, false},
+		// Each local node has a disk of its own, and the same numbers of inodes there.
+		{"the second disk's", lockedFile{7, 2, 12, 0}, 78, true},
+		{"a third disk's", lockedFile{7, 3, 12, 0}, 0, false},
+		{"a third disk's, by what it says", lockedFile{7, 3, 12, 78}, 0, false},
+		{"btrfs says another device", lockedFile{0, 0x2a, 12, 79}, 79, true},
+	} {
+		if pid, locked := parseLockHolder(locks, tc.file); pid != tc.pid || locked != tc.locked {
+			t.Errorf("%s: process %d, %v; want %d, %v", tc.name, pid, locked, tc.pid, tc.locked)
 		}
 	}
 }
@@ -71,7 +84,7 @@ func FuzzParsers(f *testing.F) {
 		parseRoutes(text)
 		parseSwap(text)
 		parseNameServers(text)
-		parseLockHolder(text, 1)
+		parseLockHolder(text, lockedFile{inode: 1})
 		parseCapabilities(text)
 		parseCgroupsV1(text)
 		parseVersion(text)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestExamplesAreNodePools(t *testing.T) {
-	for _, name := range []string{"guarded", "stock"} {
+	for _, name := range []string{"guarded", "stock", "local"} {
 		data, err := os.ReadFile("../../../examples/nodepools/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

@@ -18,10 +18,13 @@ func (c Chain) String() string { return c.Program + " -t " + c.Table + " " + c.N
 // policy is to drop what is forwarded.
 const forwardChain = "BULKHEAD-FORWARD"
 
+// nodesChain does so for local nodes.
+const nodesChain = "BULKHEAD-NODES"
+
 // ours says whether a chain's name is one that we, the kubelet, kube-proxy or
 // our CNI plugins give, if it was not there before.
 func (c Chain) ours() bool {
-	if c.Name == forwardChain {
+	if c.Name == forwardChain || c.Name == nodesChain {
 		return true
 	}
 	for _, prefix := range []string{"KUBE-", "CNI-"} {

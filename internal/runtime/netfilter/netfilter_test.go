@@ -3,6 +3,7 @@ package netfilter
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -20,6 +21,14 @@ func TestOurTablesLeavesOthersAndEarlierOnes(t *testing.T) {
 	got := OurTables(present, []Table{{"ip6", "kube-proxy"}})
 	if want := []Table{{"ip", "kube-proxy"}, {"inet", "bulkhead"}}; !slices.Equal(got, want) {
 		t.Errorf("ours = %v, want %v", got, want)
+	}
+}
+
+func TestNodesScript(t *testing.T) {
+	got := nodesScript(map[string]netip.Prefix{"b": netip.MustParsePrefix("10.89.0.1/24"), "a": netip.MustParsePrefix("10.88.0.0/24")})
+	const want = "\t\tip saddr 10.88.0.0/24 oifname != \"a\" masquerade\n\t\tip saddr 10.89.0.0/24 oifname != \"b\" masquerade\n\t}\n"
+	if !strings.Contains(got, want) || !strings.HasPrefix(got, "table inet bulkhead-nodes\ndelete table inet bulkhead-nodes\n") {
+		t.Errorf("script:\n%s", got)
 	}
 }
 

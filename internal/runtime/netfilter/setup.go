@@ -89,16 +89,26 @@ const hintChain = "KUBE-IPTABLES-HINT"
 // acceptForwarded lets pods' traffic through where iptables is in use: Docker,
 // for one, sets the policy of forwarding to drop.
 func acceptForwarded(ctx context.Context, pods Pods) error {
-	for _, program := range iptablesFor(pods.Local) {
+	hint := fmt.Sprintf("*mangle\n:%s - [0:0]\nCOMMIT\n", hintChain)
+	return accept(ctx, iptablesFor(pods.Local), hint, forwardChain, []string{pods.Bridge})
+}
+
+// accept makes a chain, which replaces an earlier one of its name, that lets what
+// comes from and goes to bridges through, and what script has beside it.
+func accept(ctx context.Context, programs []string, script, chain string, bridges []string) error {
+	script += fmt.Sprintf("*filter\n:%s - [0:0]\n", chain)
+	for _, bridge := range bridges {
+		script += fmt.Sprintf("-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", chain, bridge)
+	}
+	for _, program := range programs {
 		if _, err := exec.LookPath(program + "-restore"); err != nil {
 			continue
 		}
-		script := fmt.Sprintf("*mangle\n:%s - [0:0]\nCOMMIT\n", hintChain)
-		script += fmt.Sprintf("*filter\n:%[1]s - [0:0]\n-A %[1]s -i %[2]s -j ACCEPT\n-A %[1]s -o %[2]s -j ACCEPT\n", forwardChain, pods.Bridge)
-		if _, err := run(ctx, nil, program, "-w", "5", "-C", "FORWARD", "-j", forwardChain); err != nil {
-			script += fmt.Sprintf("-I FORWARD -j %s\n", forwardChain)
+		own := script
+		if _, err := run(ctx, nil, program, "-w", "5", "-C", "FORWARD", "-j", chain); err != nil {
+			own += fmt.Sprintf("-I FORWARD -j %s\n", chain)
 		}
-		if _, err := run(ctx, []byte(script+"COMMIT\n"), program+"-restore", "--noflush", "--wait", "5"); err != nil {
+		if _, err := run(ctx, []byte(own+"COMMIT\n"), program+"-restore", "--noflush", "--wait", "5"); err != nil {
 			return err
 		}
 	}

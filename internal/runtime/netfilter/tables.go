@@ -20,6 +20,8 @@ func (t Table) String() string { return t.Family + " " + t.Name }
 const (
 	// OwnTable has the masquerading of pods' traffic.
 	OwnTable = "bulkhead"
+	// nodesTable has that of local nodes' traffic.
+	nodesTable = "bulkhead-nodes"
 	// kubeProxyTable is kube-proxy's in each family, hostPortTable portmap's.
 	kubeProxyTable = "kube-proxy"
 	hostPortTable  = "cni_hostport"
@@ -28,7 +30,7 @@ const (
 // ours are the tables that belong to a node of ours, if they were not there
 // before it.
 func (t Table) ours() bool {
-	return slices.Contains([]string{OwnTable, kubeProxyTable, hostPortTable}, t.Name) &&
+	return slices.Contains([]string{OwnTable, nodesTable, kubeProxyTable, hostPortTable}, t.Name) &&
 		slices.Contains([]string{"ip", "ip6", "inet"}, t.Family)
 }
 

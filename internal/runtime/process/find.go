@@ -17,6 +17,8 @@ type Kind string
 const (
 	Containerd Kind = "containerd"
 	Shim       Kind = "shim"
+	// Agent is the daemon itself, of a local node.
+	Agent Kind = "agent"
 )
 
 // Owner identifies one data directory's containerd.
@@ -25,6 +27,9 @@ type Owner struct {
 	// that it gives to its shims.
 	Config string
 	Socket string
+	// Agent is the data directory of an agent whose process is meant as well; empty
+	// for a machine whose daemon is somebody else's to end.
+	Agent string
 }
 
 // Process is a process of the owner's, as it was when it was found.
@@ -46,6 +51,9 @@ func (o Owner) Match(args []string) (Kind, string, bool) {
 	}
 	if follows(args, "-address", o.Socket) && slices.Contains(args, "-namespace") {
 		return Shim, value(args, "-id"), true
+	}
+	if len(args) > 1 && args[1] == "agent" && follows(args, "--data-dir", o.Agent) {
+		return Agent, "", true
 	}
 	return "", "", false
 }

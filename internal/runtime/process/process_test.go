@@ -38,6 +38,15 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%s: %q matched as %q %q %v, want %q %q", tc.name, tc.args, kind, id, ours, tc.kind, tc.id)
 		}
 	}
+	agent := []string{"/usr/bin/bulkheadd", "agent", "--data-dir", "/data/nodes/a/data", "--config", "x"}
+	if kind, _, ours := (Owner{Agent: "/data/nodes/a/data"}).Match(agent); !ours || kind != Agent {
+		t.Errorf("the agent matched as %q %v", kind, ours)
+	}
+	for _, other := range []Owner{owner, {Agent: "/data/nodes/b/data"}, {Agent: "/data/nodes/a"}} {
+		if _, _, ours := other.Match(agent); ours {
+			t.Errorf("%+v owns the agent of another data directory", other)
+		}
+	}
 	if _, _, ours := (Owner{}).Match([]string{"containerd", "--config", ""}); ours {
 		t.Error("an owner without paths owns a process")
 	}

@@ -32,7 +32,11 @@ func (t Target) phases() ([]phase, error) {
 	if network.record, err = host.Load(paths.HostRecord); err != nil {
 		return nil, err
 	}
-	processes := processes{owner: paths.Owner(), group: group}
+	owner := paths.Owner()
+	if t.local != nil {
+		owner.Agent = t.DataDir
+	}
+	processes := processes{owner: owner, group: group}
 	cores := cores{dir: paths.Cores}
 	files := files{target: t, paths: paths, mounts: mounts, real: real}
 	if os.Geteuid() != 0 {
@@ -40,7 +44,20 @@ func (t Target) phases() ([]phase, error) {
 		files.dataDirOnly = true
 		return []phase{{processes.find, processes.remove}, {files.find, files.remove}}, nil
 	}
-	return []phase{
+	if t.local != nil { // its network goes with the namespace, and it has no settings of its own
+		return []phase{
+			{processes.find, processes.remove},
+			{mounts.find, mounts.remove},
+			cgroups(group),
+			{files.find, files.remove},
+			machine{*t.local, t.KeepData}.phase(),
+		}, nil
+	}
+	nodes, err := t.localNodes()
+	if err != nil {
+		return nil, err
+	}
+	return append(nodes, []phase{
 		{processes.find, processes.remove},
 		{mounts.find, mounts.remove},
 		{network.findLinks, network.removeLinks},
@@ -52,5 +69,5 @@ func (t Target) phases() ([]phase, error) {
 		{cores.find, cores.remove},
 		cgroups(group),
 		{files.find, files.remove},
-	}, nil
+	}...), nil
 }

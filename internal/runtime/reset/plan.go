@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/localnode"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime/layout"
 )
 
@@ -18,6 +19,9 @@ type Target struct {
 	// KeepData leaves the host as after a reboot: what is in the data directory
 	// stays, save the state of containers that no longer run.
 	KeepData bool
+
+	// local is set for a local node, which is a machine that goes as well.
+	local *localnode.Place
 }
 
 // Kind says what an item is.
@@ -27,6 +31,7 @@ type Kind string
 const (
 	KindProcess   Kind = "process"
 	KindMount     Kind = "mount"
+	KindNamespace Kind = "network namespace"
 	KindInterface Kind = "interface"
 	KindRoute     Kind = "route"
 	KindTable     Kind = "packet filter table"

@@ -16,6 +16,7 @@ import (
 const (
 	// containerdGrace is for closing its database.
 	containerdGrace = 10 * time.Second
+	agentGrace      = time.Second
 	// killRounds bounds how often we look for processes that appeared while we
 	// were killing.
 	killRounds = 20
@@ -69,11 +70,12 @@ func command(pid int) string {
 	return strings.TrimSpace(string(name))
 }
 
-// remove ends containerd first, so that nothing new is started; then the shims,
-// so that none runs a cleanup of its own beside ours; then the containers.
+// remove ends a local node's agent and containerd first, so that nothing new is
+// started; then the shims, so that none runs a cleanup of its own beside ours; then
+// the containers.
 func (p processes) remove(ctx context.Context) error {
 	var errs []error
-	for _, kind := range []process.Kind{process.Containerd, process.Shim} {
+	for _, kind := range []process.Kind{process.Agent, process.Containerd, process.Shim} {
 		running, err := process.Find(p.owner)
 		if err != nil {
 			return err
@@ -108,7 +110,10 @@ func (p processes) end(ctx context.Context, found process.Process) error {
 		return err
 	}
 	defer handle.Close()
-	if found.Kind == process.Containerd {
+	switch found.Kind {
+	case process.Agent: // it has no state that an end in order would save
+		return handle.End(ctx, agentGrace)
+	case process.Containerd:
 		return handle.End(ctx, containerdGrace)
 	}
 	return kill(ctx, handle)
