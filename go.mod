@@ -51,6 +51,7 @@ require (
 	github.com/evanphx/json-patch/v5 v5.9.11
 	github.com/flannel-io/flannel v0.28.10
 	github.com/fsnotify/fsnotify v1.10.1
+	github.com/go-json-experiment/json v1.27.2
 	github.com/go-delve/delve v1.26.0
 	github.com/gofrs/flock v0.13.0
 	github.com/google/go-cmp v0.7.0

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/json"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -16,6 +15,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/apijson"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
@@ -124,10 +124,10 @@ func (m *Model) decode(key Key, data []byte) (metav1.Object, error) {
 // decode reads an object's JSON and drops what the diagnosis never asks for.
 func decode(kind string, data []byte) (metav1.Object, error) {
 	v := empty(kind)
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := apijson.Unmarshal(data, v); err != nil {
 		// A text may show a field in a way that the type cannot hold: keep the rest.
 		g := new(Generic)
-		if json.Unmarshal(data, g) != nil {
+		if apijson.Unmarshal(data, g) != nil {
 			return nil, err
 		}
 		return g, nil

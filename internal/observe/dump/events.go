@@ -1,12 +1,12 @@
 package dump
 
 import (
-	"encoding/json"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/apijson"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
@@ -24,7 +24,7 @@ func (r reader) eventOf(o fullObject) (*seenEvent, error) {
 	e := &seenEvent{name: o.head.Metadata.Namespace + "/" + o.head.Metadata.Name}
 	if o.head.APIVersion != "v1" {
 		var n eventsv1.Event
-		if err := json.Unmarshal(o.raw, &n); err != nil {
+		if err := apijson.Unmarshal(o.raw, &n); err != nil {
 			return nil, err
 		}
 		var last time.Time
@@ -36,7 +36,7 @@ func (r reader) eventOf(o fullObject) (*seenEvent, error) {
 		e.count(int(n.DeprecatedCount))
 	} else {
 		var n corev1.Event
-		if err := json.Unmarshal(o.raw, &n); err != nil {
+		if err := apijson.Unmarshal(o.raw, &n); err != nil {
 			return nil, err
 		}
 		var last time.Time

@@ -8,6 +8,9 @@ import (
 	"time"
 	"unicode/utf16"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/bulkhead-k8s/bulkhead/internal/apijson"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
@@ -61,10 +64,7 @@ type head struct {
 	Metadata         struct {
 		Name, Namespace, UID string
 		CreationTimestamp    time.Time
-		OwnerReferences      []struct {
-			APIVersion, Kind, Name, UID string
-			Controller                  bool
-		}
+		OwnerReferences      []metav1.OwnerReference
 	}
 	node string
 }
@@ -126,7 +126,7 @@ func readMeta(s *scanner, h *head) error {
 		case "creationTimestamp":
 			m.CreationTimestamp, _ = time.Parse(time.RFC3339, unquote(v))
 		case "ownerReferences":
-			err = json.Unmarshal(v, &m.OwnerReferences)
+			err = apijson.Unmarshal(v, &m.OwnerReferences)
 		}
 		return true, err
 	})
@@ -135,8 +135,8 @@ func readMeta(s *scanner, h *head) error {
 // owner is the reference of the owner that controls the object.
 func (h head) owner() record.Ref {
 	for _, o := range h.Metadata.OwnerReferences {
-		if o.Controller || len(h.Metadata.OwnerReferences) == 1 {
-			return record.Ref{Group: groupOf(o.APIVersion), Kind: o.Kind, Namespace: h.Metadata.Namespace, Name: o.Name, UID: o.UID}
+		if o.Controller != nil && *o.Controller || len(h.Metadata.OwnerReferences) == 1 {
+			return record.Ref{Group: groupOf(o.APIVersion), Kind: o.Kind, Namespace: h.Metadata.Namespace, Name: o.Name, UID: string(o.UID)}
 		}
 	}
 	return record.Ref{}
