@@ -16,6 +16,7 @@ import (
 	etcdversion "go.etcd.io/etcd/api/v3/version"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/datastore"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
 	"github.com/bulkhead-k8s/bulkhead/internal/version"
@@ -37,6 +38,9 @@ func (d *Daemon) probes() []probe {
 	var list []probe
 	if c.Agent {
 		list = []probe{{"server", "", c.Server, d.askServer}}
+		if c.Enabled(config.ComponentDiagnosis) {
+			list = append(list, probe{"observation", "", "", d.askRelay})
+		}
 	} else {
 		list = d.serverProbes(etcd, components)
 	}
@@ -71,6 +75,20 @@ func (d *Daemon) askServer(ctx context.Context) error {
 		return errStarting
 	}
 	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+}
+
+// askRelay says why what an agent observes does not reach the server's journal.
+func (d *Daemon) askRelay(context.Context) error {
+	d.mu.Lock()
+	r := d.relay
+	d.mu.Unlock()
+	if r == nil {
+		return errStarting
+	}
+	if err := r.Away(); err != nil {
+		return fmt.Errorf("%d records wait: %w", r.Stats().Waiting, err)
+	}
+	return nil
 }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

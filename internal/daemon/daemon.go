@@ -21,6 +21,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/podnetwork"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 	"github.com/bulkhead-k8s/bulkhead/internal/nodepool"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/relay"
 	"github.com/bulkhead-k8s/bulkhead/internal/programpages"
 	"github.com/bulkhead-k8s/bulkhead/internal/runtime"
 	"github.com/bulkhead-k8s/bulkhead/internal/simulate"
@@ -68,12 +69,12 @@ type Daemon struct {
 	metrics    *metrics.Server
 	dns        *dns.Server
 	diagnosis  *diagnosis
+	// relay brings what an agent observes to its server.
+	relay *relay.Sender
 	// diagnosisErr is why it does not run.
 	diagnosisErr error
 	// nodePools is nil where it is disabled.
 	nodePools *nodepool.Controller
-	// keepPods is what the request to stop said.
-	keepPods bool
 }
 
 // Run is the life of a daemon: it returns when ctx ends (nil), when somebody
@@ -98,8 +99,7 @@ func Run(ctx context.Context, c *config.Config) error {
 	d := &Daemon{
 		config: c, stages: stages.New(), started: time.Now(), ready: make(chan struct{}), fail: fail, notify: notify,
 		storage: newTier("storage", fail), serve: newTier("serving", fail), work: newTier("work", fail),
-		keepPods: true, // a restart, an upgrade or a crash leaves containers running
-		memory:   memory,
+		memory: memory,
 	}
 	socket, err := admin.Listen(c.AdminSocket())
 	if err != nil {

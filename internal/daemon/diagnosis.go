@@ -31,13 +31,14 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/pki"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/intake"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/objects"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/relay"
 )
 
 // diagnosis is the log-book with what writes it and what reads it.
 //
-//	watcher, node -> intake -> journal
-//	                        -> controller -> Incidents, webhooks
-//	                                      -> containment -> Brakes
+//	watcher, node, agents -> intake -> journal
+//	                                -> controller -> Incidents, webhooks
+//	                                              -> containment -> Brakes
 type diagnosis struct {
 	journal    *journal.Journal
 	intake     *intake.Intake
@@ -46,6 +47,7 @@ type diagnosis struct {
 	webhooks   *incident.Webhooks
 	api        *incident.API
 	answerer   *answer.Answerer
+	agents     *relay.Receiver
 	// containment is nil if it is disabled.
 	containment *containment
 }
@@ -107,7 +109,7 @@ func (d *Daemon) diagnose(ctx context.Context, access *rest.Config) error {
 		sources.Go(func() { g.containment.run(ctx) })
 	}
 	if !d.config.Simulate {
-		sources.Go(func() { d.observeNode(ctx, g) })
+		sources.Go(func() { d.observeNode(ctx, g.intake, g.watcher.OwnersOf) })
 	}
 	others.Go(func() { g.intake.Run(summaries) })
 	sources.Wait()
@@ -169,6 +171,9 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 	if g.watcher, err = objects.New(objects.Options{Config: access, To: withPulls{g.intake}, SecretKey: key}); err != nil {
 		return err
 	}
+	g.agents = relay.NewReceiver(relay.ReceiverOptions{
+		To: g.intake, Journal: g.journal, Owners: g.watcher.OwnersOf, NodeOf: g.watcher.NodeOf,
+	})
 	go func() {
 		<-g.watcher.Ready()
 		close(ready)

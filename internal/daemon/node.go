@@ -18,7 +18,21 @@ import (
 
 // waitForNode watches the node name, or any node if name is empty, and returns
 // the first state of it that met accepts. It ends only with ctx.
-func waitForNode(ctx context.Context, client kubernetes.Interface, name string, met func(*v1.Node) bool) (*v1.Node, error) {
+func waitForNode(ctx context.Context, client kubernetes.Interface, name string, met func(*v1.Node) bool) (found *v1.Node, err error) {
+	err = untilNode(ctx, client, name, func(event watch.Event) (bool, error) {
+		node, ok := event.Object.(*v1.Node)
+		found = node
+		return ok && event.Type != watch.Deleted && met(node), nil
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// untilNode watches the node name, or all if name is empty, until done says so, or
+// before what is there once it was listed; nil asks nothing of that.
+func untilNode(ctx context.Context, client kubernetes.Interface, name string, done watchtools.ConditionFunc, before watchtools.PreconditionFunc) error {
 	selector := fields.Everything().String()
 	if name != "" {
 		selector = fields.OneTermEqualSelector("metadata.name", name).String()
@@ -34,14 +48,10 @@ func waitForNode(ctx context.Context, client kubernetes.Interface, name string, 
 			return nodes.Watch(ctx, o)
 		},
 	}
-	event, err := watchtools.UntilWithSync(ctx, source, &v1.Node{}, nil, func(event watch.Event) (bool, error) {
-		node, ok := event.Object.(*v1.Node)
-		return ok && event.Type != watch.Deleted && met(node), nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("wait for node %s: %w", name, err)
+	if _, err := watchtools.UntilWithSync(ctx, source, &v1.Node{}, before, done); err != nil {
+		return fmt.Errorf("wait for node %s: %w", name, err)
 	}
-	return event.Object.(*v1.Node), nil
+	return nil
 }
 
 // hasAddress says that the kubelet has registered the node.

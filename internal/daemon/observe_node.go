@@ -22,14 +22,14 @@ import (
 
 // observeNode records what this machine's kernel and container runtime tell, which
 // is sooner, and more, than what the kubelet tells the API server.
-func (d *Daemon) observeNode(ctx context.Context, g *diagnosis) {
-	if err := d.recordStop(ctx, g.intake); err != nil {
+func (d *Daemon) observeNode(ctx context.Context, to journal.Appender, owners func(record.Ref) []record.Ref) {
+	if err := d.recordStop(ctx, to); err != nil {
 		slog.Error("the last stop is not recorded", "err", err)
 	}
 	handler, err := runtime.Beside(layout.CoreHandler)
 	if err == nil {
 		err = node.Run(ctx, node.Options{
-			NodeName: d.config.NodeName, Append: g.intake.Append, Owners: g.watcher.OwnersOf,
+			NodeName: d.config.NodeName, Append: to.Append, Owners: owners,
 			CgroupRoot: d.config.CgroupRoot(), RuntimeEndpoint: d.runtime.Endpoint(),
 			KubeletRoot: filepath.Join(d.config.DataDir, "kubelet"), PodLogs: d.config.PodLogsDir(),
 			Gatherers: []prometheus.Gatherer{legacyregistry.DefaultGatherer},

@@ -51,6 +51,9 @@ func (d *Daemon) startAgent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.observeAgent(options); err != nil {
+		return err
+	}
 	if err := d.startNode(ctx, options, client); err != nil {
 		return err
 	}
@@ -58,16 +61,18 @@ func (d *Daemon) startAgent(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for this node: %w", err)
 	}
-	return member.Remember(node.UID)
+	if err := member.Remember(node.UID); err != nil {
+		return err
+	}
+	d.endWhenRemoved(client, member, node.UID)
+	return nil
 }
 
 // errRemoved indicates a machine whose node was removed from the cluster.
 var errRemoved = errors.New("this node was removed from the cluster; `bulkhead reset` removes what is left of it here, and `bulkhead join` with a new token makes it a node again")
 
-// refuseRemoved does not let a node come back that was removed from the cluster,
-// and stops its pods. It is enough to look at the start: when a node is removed while
-// it runs, upstream's kube-proxy ends this process at once (NodeManager's
-// OnNodeDelete), and who supervises it starts it again.
+// refuseRemoved does not let a node come back that was removed from the cluster while
+// this machine was off, and stops its pods.
 func (d *Daemon) refuseRemoved(ctx context.Context, member *membership.Member) error {
 	client, err := kubernetes.NewForConfig(member.RESTConfig())
 	if err != nil {

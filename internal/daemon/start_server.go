@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/membership"
@@ -96,6 +97,7 @@ func (d *Daemon) startServer(ctx context.Context) error {
 		return err
 	}
 	awaitKnownPods(ctx, client, d.config.NodeName)
+	d.keepOwnNode(client)
 	d.openToAgents(options, client)
 	return nil
 }
@@ -124,6 +126,9 @@ func (d *Daemon) startAPIServer(options *kube.Options, listener net.Listener) er
 	}
 	if err := d.prepareAddons(options); err != nil {
 		return err
+	}
+	if d.config.Enabled(config.ComponentDiagnosis) {
+		options.Extensions = append(options.Extensions, d.takeRecords)
 	}
 	end = d.stages.BeginDetail("Kubernetes configured")
 	components, err := kube.New(options)

@@ -101,29 +101,37 @@ func (d *Daemon) readyRuntime(ctx context.Context) (*runtime.Runtime, error) {
 
 // Stop ends the daemon, and unless keepPods its containers.
 func (d *Daemon) Stop(ctx context.Context, keepPods bool) error {
+	defer d.fail(ErrStopped)
+	if keepPods {
+		return nil
+	}
+	return d.stopPods(ctx)
+}
+
+// stopPods ends this machine's containers, and containerd. The daemon is to end
+// after it, whatever it returns.
+func (d *Daemon) stopPods(ctx context.Context) error {
 	d.mu.Lock()
 	r := d.runtime
 	d.mu.Unlock()
-	if !keepPods && r != nil {
-		// First the kubelet, or it would start again what is being stopped.
-		d.work.Stop(workGrace)
-		nodes := make(chan error, 1)
-		go func() { nodes <- d.stopLocalNodes(ctx) }()
-		err := r.StopPods(ctx)
-		if err := errors.Join(err, <-nodes); err != nil {
-			d.fail(ErrStopped)
-			return fmt.Errorf("stop the pods: %w; `bulkhead down` again stops what is left", err)
-		}
-		// No pod is left that could ask for names.
-		if err := address.Remove(ctx, address.DefaultInterface); err != nil {
-			slog.Warn("the cluster DNS address stays on this machine", "err", err)
-		}
-		if err := r.StopContainerd(ctx); err != nil {
-			d.fail(ErrStopped)
-			return fmt.Errorf("stop containerd: %w", err)
-		}
+	if r == nil {
+		return nil
 	}
-	d.fail(ErrStopped)
+	// First the kubelet, or it would start again what is being stopped.
+	d.work.Stop(workGrace)
+	nodes := make(chan error, 1)
+	go func() { nodes <- d.stopLocalNodes(ctx) }()
+	err := r.StopPods(ctx)
+	if err := errors.Join(err, <-nodes); err != nil {
+		return fmt.Errorf("stop the pods: %w; `bulkhead down` again stops what is left", err)
+	}
+	// No pod is left that could ask for names.
+	if err := address.Remove(ctx, address.DefaultInterface); err != nil {
+		slog.Warn("the cluster DNS address stays on this machine", "err", err)
+	}
+	if err := r.StopContainerd(ctx); err != nil {
+		return fmt.Errorf("stop containerd: %w", err)
+	}
 	return nil
 }
 

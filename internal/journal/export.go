@@ -19,31 +19,59 @@ const maxLine = 64 << 20
 // Export writes the wanted records as JSON, one a line, compressed with zstd. If
 // a part of the journal is damaged, the rest is written and the error says so.
 func (j *Journal) Export(ctx context.Context, w io.Writer, f Filter) (n int, err error) {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	out, err := NewExportWriter(w)
 	if err != nil {
 		return 0, err
 	}
 	var damage error
-	enc := json.NewEncoder(z)
 	for r, err := range j.Query(ctx, f) {
 		if d := (*Damage)(nil); errors.As(err, &d) {
 			damage = err
 			continue
 		}
 		if err == nil {
-			err = enc.Encode(r)
+			err = out.Write(r)
 		}
 		if err != nil {
-			z.Close()
+			out.Close()
 			return n, fmt.Errorf("export journal: %w", err)
 		}
 		n++
 	}
-	if err := z.Close(); err != nil {
+	if err := out.Close(); err != nil {
 		return n, fmt.Errorf("export journal: %w", err)
 	}
 	return n, damage
 }
+
+// ExportWriter writes records in the form of exports.
+type ExportWriter struct {
+	z   *zstd.Encoder
+	raw int64
+}
+
+// NewExportWriter makes one that writes to w.
+func NewExportWriter(w io.Writer) (*ExportWriter, error) {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	return &ExportWriter{z: z}, err
+}
+
+// Write adds a record.
+func (e *ExportWriter) Write(r record.Record) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	n, err := e.z.Write(append(line, '\n'))
+	e.raw += int64(n)
+	return err
+}
+
+// Raw is how many bytes there are, not compressed.
+func (e *ExportWriter) Raw() int64 { return e.raw }
+
+// Close writes the end; it does not close the writer below.
+func (e *ExportWriter) Close() error { return e.z.Close() }
 
 // Imported says what an import read.
 type Imported struct {

@@ -54,7 +54,7 @@ func (p *Proxy) runNFTables(ctx context.Context) error {
 	if err := conntrack.SetSysctls(ctx, &c.Linux.Conntrack); err != nil {
 		return fmt.Errorf("set up connection tracking: %w", err)
 	}
-	node, err := proxy.NewNodeManager(ctx, client, c.HostnameOverride, c)
+	node, err := proxy.NewNodeManager(ctx, keptNode{Interface: client, last: &lastNode{}}, c.HostnameOverride, c)
 	if err != nil {
 		return fmt.Errorf("find kube-proxy's node: %w", err)
 	}

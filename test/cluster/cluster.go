@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
+	"github.com/bulkhead-k8s/bulkhead/internal/journal"
+	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/stages"
 	"github.com/bulkhead-k8s/bulkhead/test/hosts"
 )
@@ -274,6 +277,23 @@ func (c *Cluster) Down(ctx context.Context, keepPods bool) error {
 // Admin is a client of the daemon's own socket.
 func (c *Cluster) Admin() *admin.Client {
 	return admin.NewClient(c.Config.DataDir, c.Config.AdminSocket())
+}
+
+// Records are the journal's of a type, oldest first.
+func (c *Cluster) Records(ctx context.Context, of record.Type) (found []record.Record, err error) {
+	client := c.Admin()
+	defer client.Close()
+	var export bytes.Buffer
+	if err := client.ExportJournal(ctx, &export, admin.ExportRequest{}); err != nil {
+		return nil, err
+	}
+	_, err = journal.ReadExport(&export, func(r record.Record) error {
+		if r.Type() == of {
+			found = append(found, r)
+		}
+		return nil
+	})
+	return found, err
 }
 
 // REST is the administrator's access, from the tests' network.

@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
-	"github.com/bulkhead-k8s/bulkhead/internal/admin"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
@@ -29,23 +23,13 @@ const (
 // recorded are the journal's records of a type in the test's namespace.
 func (s *space) recorded(of record.Type) (found []record.Record) {
 	s.Helper()
-	client := ours.Admin()
-	defer client.Close()
-	var export bytes.Buffer
-	s.must(client.ExportJournal(s.ctx, &export, admin.ExportRequest{}))
-	plain, err := zstd.NewReader(&export)
+	all, err := ours.Records(s.ctx, of)
 	s.must(err)
-	defer plain.Close()
-	lines := bufio.NewScanner(plain)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		var r record.Record
-		s.must(json.Unmarshal(lines.Bytes(), &r))
-		if r.Type() == of && r.Object.Namespace == s.name {
+	for _, r := range all {
+		if r.Object.Namespace == s.name {
 			found = append(found, r)
 		}
 	}
-	s.must(lines.Err())
 	return found
 }
 

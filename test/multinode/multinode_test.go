@@ -43,8 +43,11 @@ func TestNodesOverVXLAN(t *testing.T) {
 	m.everyPodReachesEveryPod()
 	m.logs()
 	m.metrics()
+	m.observed("one")
 	m.crashAndReturn("one")
 	m.serverRestarts()
+	m.observed("one")
+	m.serverNodeComesBack()
 	m.drainAndReturn("two")
 	m.upgradeNode("one")
 	m.removeNode("two")
@@ -62,6 +65,7 @@ func TestNodesOverHostGW(t *testing.T) {
 	if err != nil || strings.Count(string(routes), "via") != 2 {
 		t.Errorf("routes to two other nodes are %q, %v", routes, err)
 	}
+	m.removeAbsent("two")
 	one := m.agents["one"]
 	m.must(one.Down(m.ctx, false))
 	cleanup, err := one.Command(m.ctx, "bulkheadd", "reset", "--data-dir", one.Config.DataDir)
@@ -370,17 +374,38 @@ func (m *machines) removeNode(name string) {
 		}
 		return err
 	})
+	m.ended(gone, "this node was removed from the cluster;")
+	m.must(gone.Launch()) // as its supervisor does
+	m.ended(gone, "has not joined a cluster")
+}
+
+// removeAbsent takes a node out of the cluster that is off, and starts it again.
+func (m *machines) removeAbsent(name string) {
+	m.Helper()
+	gone := m.agents[name]
+	m.must(gone.Stop(m.ctx))
+	if left, err := gone.Containers(); err != nil || len(left) == 0 {
+		m.Errorf("no container outlives the stop of its daemon: %v", err)
+	}
+	m.bulkhead(m.server, "remove", name, "--force")
+	gone.SetArgs(append([]string{"--node-name=" + name}, sharedDisk...)...)
+	m.must(gone.Launch())
+	m.ended(gone, "this node was removed from the cluster;")
+}
+
+// ended waits until the daemon of a node that was removed has ended by itself, with
+// its containers and these words.
+func (m *machines) ended(gone *cluster.Cluster, words string) {
+	m.Helper()
 	ctx, cancel := context.WithTimeout(m.ctx, cluster.Patience(60*time.Second))
 	defer cancel()
-	if err := gone.Exited(ctx); ctx.Err() != nil {
+	err := gone.Exited(ctx)
+	if ctx.Err() != nil {
 		m.Fatalf("the daemon of a node that was removed goes on: %v", err)
 	}
-	// As its supervisor does.
-	for _, want := range []string{"was removed from the cluster", "has not joined a cluster"} {
-		m.must(gone.Launch())
-		if err := gone.Exited(ctx); err == nil || !strings.Contains(gone.Log(), want) {
-			m.Errorf("a node that was removed ended with %v, want that it %s", err, want)
-		}
+	_, last, _ := strings.Cut(gone.Log(), "\nbulkheadd: ")
+	if err == nil || !strings.Contains(last, words) {
+		m.Errorf("it ended with %v and %q, want %q", err, last, words)
 	}
 	if left, err := gone.Containers(); err != nil || len(left) > 0 {
 		m.Errorf("containers go on where the node was removed: %v, %v", left, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/addons/apply"
 	"github.com/bulkhead-k8s/bulkhead/internal/kube/bootstraptoken"
+	"github.com/bulkhead-k8s/bulkhead/internal/observe/relay"
 )
 
 const (
@@ -54,6 +55,8 @@ func publishRoles(ctx context.Context, client kubernetes.Interface) error {
 		rule([]string{"discovery.k8s.io"}, []string{"endpointslices"}, read),
 		rule([]string{"storage.k8s.io"}, []string{"storageclasses"}, read),
 		rule([]string{""}, []string{"persistentvolumes"}, append([]string{"create", "delete", "patch", "update"}, read...)),
+		// What is observed there.
+		rbacv1ac.PolicyRule().WithNonResourceURLs(relay.Path).WithVerbs("post"),
 	)
 	// To see that no machine of its name is there already.
 	joining := rbacv1ac.ClusterRole("bulkhead:joining").WithRules(rule([]string{""}, []string{"nodes"}, []string{"get"}))

@@ -81,7 +81,10 @@ func (i *Intake) Append(records ...record.Record) error {
 // at a start, the API still tells the last hour's Events.
 func (i *Intake) kept(r record.Record) bool {
 	switch r.Type() {
-	case record.TypeEvent, record.TypeExit, record.TypePull:
+	case record.TypeExit:
+		// A kernel tells an end once, and an agent's may reach us late.
+		return r.Source != "kernel" && !r.Time.After(i.opts.Kept)
+	case record.TypeEvent, record.TypePull:
 		return !r.Time.After(i.opts.Kept)
 	}
 	return false

@@ -30,6 +30,8 @@ func TestIntake(t *testing.T) {
 		pod(at.Add(2*time.Second), &record.State{Whole: []byte(`{"metadata":{"name":"web"},"status":{"phase":"Running","reason":"a reason so long that a patch is shorter than the whole"}}`)}),
 		pod(at.Add(2*time.Second), &record.State{Whole: []byte(`{"metadata":{"name":"web"},"status":{"phase":"Running","reason":"a reason so long that a patch is shorter than the whole"}}`)}),
 		pod(at, &record.Event{Reason: "before the start"}),
+		pod(at, &record.Exit{Container: "before the start", Code: 1}),
+		{Time: at, Source: "kernel", Object: record.Ref{Kind: "Node", Name: "late"}, Payload: &record.Exit{Signal: 6}},
 		pod(at.Add(3*time.Second), &record.Event{Reason: "BackOff"}),
 		pod(at.Add(4*time.Second), &record.State{Deleted: true}),
 	}
@@ -60,7 +62,7 @@ func TestIntake(t *testing.T) {
 			thinned += p.Count
 		}
 	}
-	if count[record.TypeState] != 3 || patches != 1 || count[record.TypeEvent] != 1 || count[record.TypeExit]+thinned != 30 || thinned == 0 {
+	if count[record.TypeState] != 3 || patches != 1 || count[record.TypeEvent] != 1 || count[record.TypeExit]+thinned != 31 || thinned == 0 {
 		t.Errorf("kept %v with %d patches and %d in summaries", count, patches, thinned)
 	}
 }

@@ -28,7 +28,7 @@ func (n *observer) exits(ctx context.Context) error {
 	n.Log.Info("ends of processes are observed", "by", watcher.Name())
 	return watcher.Run(ctx, func(e exit.Event) {
 		place := cgrouppath.OfNames(e.Cgroups)
-		if !worth(e, place) {
+		if !worth(e, place) || n.others(place) {
 			return
 		}
 		r := record.Record{Time: e.Time, Source: "kernel", Object: n.ref()}

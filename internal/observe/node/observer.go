@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
@@ -29,6 +30,13 @@ func (n *observer) record(r record.Record) error {
 		r.Owners = n.Owners(r.Object)
 	}
 	return n.Append(r)
+}
+
+// others says whether a cgroup is a pod's of another node on this machine, which its
+// own daemon records: the kernel tells both of both.
+func (n *observer) others(p cgrouppath.Place) bool {
+	own := path.Base(n.CgroupRoot)
+	return p.Root != "" && own != "/" && p.Root != own
 }
 
 // whose says which pod and container a cgroup is. A pod that nobody can name any

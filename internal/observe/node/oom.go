@@ -27,6 +27,9 @@ func (n *observer) oom(ctx context.Context) error {
 				place = cgrouppath.OfProcess(string(groups))
 			}
 		}
+		if n.others(place) {
+			return
+		}
 		r := record.Record{Time: o.Time, Source: "kernel", Object: n.ref()}
 		p := &record.OOMKill{PID: o.PID, Executable: o.Command, Cgroup: o.Limit}
 		if c, ok := n.whose(ctx, place); ok {

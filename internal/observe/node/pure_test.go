@@ -97,6 +97,24 @@ func TestWorth(t *testing.T) {
 	}
 }
 
+// Several nodes may be on one machine: the kernel tells each of all pods.
+func TestPodsOfOtherNodes(t *testing.T) {
+	for _, c := range []struct {
+		own, root string
+		want      bool
+	}{
+		{"/bulkhead-00000001", "bulkhead-00000001", false},
+		{"/bulkhead-00000001", "bulkhead", true},
+		{"/bulkhead-00000001", "", false}, // not told
+		{"/", "docker", false},
+	} {
+		n := &observer{Options: Options{CgroupRoot: c.own}}
+		if got := n.others(cgrouppath.Place{PodUID: "u", Root: c.root}); got != c.want {
+			t.Errorf("a pod below %q is another's than that of %q: %t", c.root, c.own, got)
+		}
+	}
+}
+
 func TestProbeEdges(t *testing.T) {
 	s := probeStates{}
 	id := metrics.ProbeID{Container: "app", Kind: "readiness"}

@@ -34,6 +34,7 @@ type store struct {
 // known is what is kept of an object.
 type known struct {
 	uid    types.UID
+	node   string // that a pod is on
 	owners []record.Ref
 	exits  map[string][2]string // the container IDs of the last recorded ends, newest first, by container
 }
@@ -200,8 +201,8 @@ func (s *store) observe(o resource.Object, now time.Time) ([]record.Record, erro
 	}
 	ref := s.kind.Ref(o.GetNamespace(), o.GetName())
 	ref.UID = string(o.GetUID())
-	node := nodeOf(o)
-	records := []record.Record{{Time: now.UTC(), Source: SourceAPI, Object: ref, Owners: k.owners, Node: node, Payload: &record.State{Whole: whole, Detail: record.Full}}}
+	k.node = nodeOf(o)
+	records := []record.Record{{Time: now.UTC(), Source: SourceAPI, Object: ref, Owners: k.owners, Node: k.node, Payload: &record.State{Whole: whole, Detail: record.Full}}}
 	if pod, ok := o.(*corev1.Pod); ok {
 		records = append(records, k.ends(pod, ref, now, s.w.logs)...)
 	}
@@ -249,9 +250,9 @@ func nodeOf(o resource.Object) string {
 	return ""
 }
 
-// ownersOf is the chain above a known object.
-func (s *store) ownersOf(namespace, name string) []record.Ref {
+// find is what is known of an object; nothing if it is not known.
+func (s *store) find(namespace, name string) known {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.known[types.NamespacedName{Namespace: namespace, Name: name}].owners
+	return s.known[types.NamespacedName{Namespace: namespace, Name: name}]
 }

@@ -262,12 +262,23 @@ func (w *Watcher) hand(k resource.Kind, records ...record.Record) {
 func (w *Watcher) OwnersOf(ref record.Ref) []record.Ref { return w.ownersOf(ref) }
 
 // ownersOf is the chain above an object that is watched.
-func (w *Watcher) ownersOf(ref record.Ref) []record.Ref {
+func (w *Watcher) ownersOf(ref record.Ref) []record.Ref { return w.find(ref).owners }
+
+// NodeOf is the node of a pod; empty for one that is on none, or is not known under
+// its UID.
+func (w *Watcher) NodeOf(pod record.Ref) string {
+	if k := w.find(pod); string(k.uid) == pod.UID {
+		return k.node
+	}
+	return ""
+}
+
+func (w *Watcher) find(ref record.Ref) known {
 	w.mu.Lock()
 	s := w.stores[ref.Kind]
 	w.mu.Unlock()
 	if s == nil || s.kind.Group != ref.Group || s.isEvents() {
-		return nil
+		return known{}
 	}
-	return s.ownersOf(ref.Namespace, ref.Name)
+	return s.find(ref.Namespace, ref.Name)
 }

@@ -7,10 +7,13 @@ import (
 	"strings"
 )
 
-// Place is whose a cgroup is. Both are empty for what is no pod's.
+// Place is whose a cgroup is. All are empty for what is no pod's.
 type Place struct {
 	PodUID      string
 	ContainerID string
+	// Root names the cgroup that the kubelet has its pods below; empty if that is
+	// the machine's, or not told.
+	Root string
 }
 
 // The kubelet's cgroupfs driver names pods pod<uid>, its systemd driver
@@ -35,9 +38,9 @@ func Of(path string) Place {
 // it, innermost first. What a container makes below its own is still its own.
 func OfNames(innermost []string) Place {
 	var p Place
-	for _, name := range innermost {
+	for i, name := range innermost {
 		if m := pod.FindStringSubmatch(name); m != nil {
-			p.PodUID = strings.ReplaceAll(m[1], "_", "-")
+			p.PodUID, p.Root = strings.ReplaceAll(m[1], "_", "-"), rootOf(innermost[i:])
 			return p
 		}
 		if m := container.FindStringSubmatch(name); m != nil {
@@ -45,6 +48,16 @@ func OfNames(innermost []string) Place {
 		}
 	}
 	return Place{}
+}
+
+// rootOf is the name above the kubelet's own (kubepods, kubepods.slice).
+func rootOf(innermost []string) string {
+	for i, name := range innermost[:max(0, len(innermost)-1)] {
+		if strings.TrimSuffix(name, ".slice") == "kubepods" {
+			return innermost[i+1]
+		}
+	}
+	return ""
 }
 
 // OfProcess returns whose a process is, given its /proc/<pid>/cgroup.

@@ -13,7 +13,8 @@ const (
 func TestOf(t *testing.T) {
 	full := Place{PodUID: uid, ContainerID: id}
 	for path, want := range map[string]Place{
-		"/bulkhead/kubepods/burstable/pod" + uid + "/" + id:     full,
+		"/bulkhead/kubepods/burstable/pod" + uid + "/" + id:     {PodUID: uid, ContainerID: id, Root: "bulkhead"},
+		"/docker/1/bulkhead-00000001/kubepods/pod" + uid:        {PodUID: uid, Root: "bulkhead-00000001"},
 		"/kubepods/pod" + uid + "/" + id + "/init.scope/nested": full,
 		"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod46e2c62c_10d8_488c_925e_b2b54649a566.slice/cri-containerd-" + id + ".scope": full,
 		"/kubepods/burstable/pod" + uid:                       {PodUID: uid},
