@@ -70,11 +70,11 @@ func run(nodes, pods, rounds int) error {
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
 
-	state := cluster(nodes)
+	state := cluster(nodes, 1)
 	state.Fit = scheduler
 	perNode := 32 // pods of one cpu on a node of 32
 	full := (pods + perNode - 1) / perNode
-	fmt.Printf("%d nodes, %d pods that find no room\n%-40s %10s %10s %10s %10s %8s\n", nodes, pods, "", "median", "min", "max", "processor", "bought")
+	fmt.Printf("%d nodes, %d pods that find no room\n%-62s %10s %10s %10s %10s %8s\n", nodes, pods, "", "median", "min", "max", "processor", "bought")
 	for _, s := range []scenario{
 		{"20 Deployments", pending(pods, pods/20, nil), full},
 		{"each pod of an owner of its own", pending(pods, 1, nil), full},
@@ -84,6 +84,16 @@ func run(nodes, pods, rounds int) error {
 		{"nothing happens", nil, 0},
 	} {
 		if err := measure(state, s, rounds); err != nil {
+			return err
+		}
+	}
+	zoned := cluster(nodes, 3)
+	zoned.Fit = scheduler
+	for _, s := range []scenario{
+		{"a pool for each of 3 zones: 20 Deployments, evenly over them", pending(pods, pods/20, evenly), full},
+		{"… each pod of an owner of its own, evenly", pending(pods, 1, evenly), full},
+	} {
+		if err := measure(zoned, s, rounds); err != nil {
 			return err
 		}
 	}
@@ -108,7 +118,7 @@ func measure(state decide.State, s scenario, rounds int) error {
 	slices.Sort(took)
 	slices.Sort(cpu)
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.0f ms", float64(d.Microseconds())/1000) }
-	fmt.Printf("%-40s %10s %10s %10s %10s %8d\n", s.name, ms(took[len(took)/2]), ms(took[0]), ms(took[len(took)-1]), ms(cpu[len(cpu)/2]), bought)
+	fmt.Printf("%-62s %10s %10s %10s %10s %8d\n", s.name, ms(took[len(took)/2]), ms(took[0]), ms(took[len(took)-1]), ms(cpu[len(cpu)/2]), bought)
 	if bought < s.bought {
 		return fmt.Errorf("%s: bought %d, want at least %d", s.name, bought, s.bought)
 	}
@@ -123,18 +133,26 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// cluster is nodes of 32 cpus whose pods ask for all of them, in one pool.
-func cluster(n int) decide.State {
+// cluster is nodes of 32 cpus whose pods ask for all of them. With several pools, each
+// has a zone of its own.
+func cluster(n, pools int) decide.State {
 	r := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("32"), corev1.ResourceMemory: resource.MustParse("256Gi"), corev1.ResourcePods: resource.MustParse("110")}
-	spec := v1alpha1.NodePoolSpec{Max: 10_000, Machine: v1alpha1.MachineShape{Resources: r}, Provider: v1alpha1.PoolProvider{Type: v1alpha1.ProviderSimulated},
-		ScaleUp: v1alpha1.ScaleUpRules{Limits: v1alpha1.Limits{Rate: new(int32(10_000)), Parallel: new(intstr.FromString("100%")), Budget: new(int32(1 << 20))}}}
 	s := decide.State{Now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Owner: owner,
 		Name: func(pool string, n int) string { return fmt.Sprintf("new-%s-%d", pool, n) }}
-	pool := decide.Pool{Name: "a", Spec: spec, Listed: true}
-	pool.Status.Target = int32(n)
+	for i := range pools {
+		p := decide.Pool{Name: zone(i), Listed: true, Spec: v1alpha1.NodePoolSpec{
+			Max: 10_000, Machine: v1alpha1.MachineShape{Resources: r}, Provider: v1alpha1.PoolProvider{Type: v1alpha1.ProviderSimulated},
+			ScaleUp: v1alpha1.ScaleUpRules{Limits: v1alpha1.Limits{Rate: new(int32(10_000)), Parallel: new(intstr.FromString("100%")), Budget: new(int32(1 << 20))}}}}
+		if pools > 1 {
+			p.Spec.Labels = map[string]string{corev1.LabelTopologyZone: zone(i)}
+		}
+		s.Pools = append(s.Pools, p)
+	}
 	for i := range n {
+		pool := &s.Pools[i%pools]
+		pool.Status.Target++
 		name := fmt.Sprintf("node-%d", i)
-		node := decide.Template("a", decide.Complete(spec), nil)
+		node := decide.Template(pool.Name, decide.Complete(pool.Spec), nil)
 		node.Name, node.UID = name, types.UID(name)
 		node.Labels[corev1.LabelHostname], node.Labels[corev1.LabelTopologyZone] = name, zone(i)
 		s.Nodes = append(s.Nodes, node)
@@ -143,7 +161,6 @@ func cluster(n int) decide.State {
 			s.Pods = append(s.Pods, pod(fmt.Sprintf("base-%d", j), fmt.Sprintf("base-%d-%d", j, i), name))
 		}
 	}
-	s.Pools = []decide.Pool{pool}
 	return s
 }
 
@@ -151,7 +168,7 @@ func zone(i int) string { return "zone-" + string(rune('a'+i%3)) }
 
 func pod(owner, name, on string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Labels: map[string]string{"app": owner},
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: owner, Controller: new(true)}}},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: owner, UID: types.UID(owner), Controller: new(true)}}},
 		Spec: corev1.PodSpec{NodeName: on, Containers: []corev1.Container{{Name: "c", Image: "registry.example.com/" + owner + ":1", Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("2Gi")}}}}}}
 }
@@ -172,6 +189,11 @@ func pending(n, each int, change func(*corev1.Pod)) []*corev1.Pod {
 
 func spread(p *corev1.Pod) {
 	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 5000, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.DoNotSchedule,
+		LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels}}}
+}
+
+func evenly(p *corev1.Pod) {
+	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule,
 		LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels}}}
 }
 

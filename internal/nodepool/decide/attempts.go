@@ -188,11 +188,14 @@ func (d *decider) mayBuy(p *pool, owner v1alpha1.ObjectRef) (budget int, h hold)
 	for _, q := range d.pools {
 		for i := range q.status.Attempts {
 			a := &q.status.Attempts[i]
-			if a.Owner != owner || a.At.Time.Equal(d.s.Now) && a.Outcome == v1alpha1.OutcomePending { // of this very decision
+			if a.Owner != owner {
 				continue
 			}
 			if d.s.Now.Sub(a.Since.Time) < time.Hour {
 				budget -= int(a.Count)
+			}
+			if a.At.Time.Equal(d.s.Now) && a.Outcome == v1alpha1.OutcomePending { // of this very decision
+				continue
 			}
 			// That machines did not come is one pool's trouble; that they did not help
 			// is the owner's.

@@ -151,11 +151,12 @@ func (d *decider) pauseOfScaleDown(p *pool) string {
 func (p *pool) unneeded(m *member) (use string, is bool) {
 	var cpu, mem int64
 	pods := 0
+	sum := corev1.ResourceList{} // one for all: this is asked of each pod in each decision
 	for _, pod := range m.pods {
 		if finished(pod) || stays(pod) {
 			continue
 		}
-		r := resource.PodRequests(pod, resource.PodResourcesOptions{})
+		r := resource.PodRequests(pod, resource.PodResourcesOptions{Reuse: sum})
 		cpu, mem, pods = cpu+r.Cpu().MilliValue(), mem+r.Memory().Value(), pods+1
 	}
 	percent := func(used, has int64) int64 {

@@ -30,6 +30,11 @@ func (d *decider) scaleUp() {
 		d.placeOnPresent(g)
 	}
 	for d.growOnce(list) {
+		for _, g := range list { // a zone that grew may let further pods into others
+			if g.open() {
+				d.placeOnPresent(g)
+			}
+		}
 	}
 	for _, g := range list {
 		d.explain(g)
@@ -86,18 +91,16 @@ func (d *decider) addUpcoming(p *pool, name string) {
 
 // placeOnPresent puts pods where there is room already, or soon.
 func (d *decider) placeOnPresent(g *group) {
-	t, err := d.s.Fit.Try(g.pods[0])
+	t, err := d.s.Fit.Try(g.pods[g.placed])
 	if err != nil {
 		g.verdict, g.why = NoPoolFits, []string{err.Error()}
 		g.placed = len(g.pods)
 		return
 	}
 	from := 0
-	for g.open() {
-		if g.placed > 0 {
-			if t.Next(g.pods[g.placed]) != nil {
-				return
-			}
+	for start := g.placed; g.open(); {
+		if g.placed > start && t.Next(g.pods[g.placed]) != nil {
+			return
 		}
 		i, node := t.First(from)
 		if i < 0 {
@@ -210,9 +213,6 @@ func (d *decider) packGroup(p *pool, g *group, o *option, names *[]string, first
 			node = d.s.Name(p.Name, d.memory.Next+len(*names))
 			before := d.s.Fit.Mark()
 			d.addUpcoming(p, node)
-			if t.Coupled() && t.Next(g.pods[g.placed]) != nil {
-				return
-			}
 			if no, fits := t.Fits(node); !fits {
 				d.s.Fit.Revert(before)
 				delete(d.upcoming, node)

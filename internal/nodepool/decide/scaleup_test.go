@@ -47,6 +47,10 @@ func TestPodsThatFindNoRoomGetNodes(t *testing.T) {
 			func(w *world) { w.deployment("web", 4, "1", "2Gi") }, map[string]int{"b": 1}, ""},
 		"another pool once one is full": {[]Pool{testPool("a", 0, 4, func(s *v1alpha1.NodePoolSpec) { s.Priority = 1 }), testPool("b", 0, 50)},
 			func(w *world) { w.deployment("web", 16, "1", "1Gi") }, map[string]int{"a": 2, "b": 2}, ""},
+		// One zone lets in no further pod before the others have theirs.
+		"evenly over zones": {zones(), func(w *world) { w.deployment("web", 12, "1", "1Gi", evenly) }, map[string]int{"a": 1, "b": 1, "c": 1}, ""},
+		"evenly over zones, within the owner's budget": {zones(func(s *v1alpha1.NodePoolSpec) { s.ScaleUp.OwnerBudget = new(int32(2)) }),
+			func(w *world) { w.deployment("web", 12, "1", "1Gi", evenly) }, map[string]int{"a": 1, "b": 1}, HeldBack},
 		"a fixed size": {[]Pool{testPool("a", 0, 9, func(s *v1alpha1.NodePoolSpec) { s.Nodes = new(int32(2)) })},
 			func(w *world) { w.deployment("web", 40, "1", "1Gi") }, map[string]int{"a": 2}, HeldBack},
 		"the min": {[]Pool{testPool("a", 3, 9)}, func(*world) {}, map[string]int{"a": 3}, ""},
@@ -73,6 +77,23 @@ func TestPodsThatFindNoRoomGetNodes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// zones are three pools, each of a zone of its own.
+func zones(change ...func(*v1alpha1.NodePoolSpec)) []Pool {
+	var list []Pool
+	for _, name := range []string{"a", "b", "c"} {
+		list = append(list, testPool(name, 0, 50, append(change, func(s *v1alpha1.NodePoolSpec) {
+			s.Labels = map[string]string{corev1.LabelTopologyZone: "zone-" + name}
+		})...))
+	}
+	return list
+}
+
+// evenly lets no zone have more than one pod more than another.
+func evenly(p *corev1.Pod) {
+	p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, MinDomains: new(int32(3)), TopologyKey: corev1.LabelTopologyZone,
+		WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: p.Labels}}}
 }
 
 func TestWhatIsOnItsWayIsNotBoughtAgain(t *testing.T) {

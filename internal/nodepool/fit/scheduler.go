@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -42,6 +43,18 @@ func New(ctx context.Context, client kubernetes.Interface, factory informers.Sha
 	if factory == nil {
 		return nil, errors.New("make the fitting simulation: no informers")
 	}
+	s := &Scheduler{ctx: ctx, cluster: newCluster()}
+	var err error
+	s.framework, err = newFramework(ctx, client, factory, s.cluster)
+	if err != nil {
+		return nil, fmt.Errorf("make the fitting simulation: %w", err)
+	}
+	return s, nil
+}
+
+// newFramework makes upstream's framework with the plugins that filter, and that see
+// the given cluster.
+func newFramework(ctx context.Context, client kubernetes.Interface, factory informers.SharedInformerFactory, see fwk.SharedLister) (framework.Framework, error) {
 	metrics.Register() // the framework counts, and does not check that it can
 	defaults, err := latest.Default()
 	if err != nil {
@@ -64,15 +77,10 @@ func New(ctx context.Context, client kubernetes.Interface, factory informers.Sha
 		},
 		PluginConfig: defaults.Profiles[0].PluginConfig,
 	}
-	s := &Scheduler{ctx: ctx, cluster: newCluster()}
-	s.framework, err = runtime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
-		runtime.WithClientSet(client), runtime.WithInformerFactory(factory), runtime.WithSnapshotSharedLister(s.cluster),
+	return runtime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
+		runtime.WithClientSet(client), runtime.WithInformerFactory(factory), runtime.WithSnapshotSharedLister(see),
 		runtime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(factory.Storage().V1().CSINodes().Lister())),
 		runtime.WithParallelism(1))
-	if err != nil {
-		return nil, fmt.Errorf("make the fitting simulation: %w", err)
-	}
-	return s, nil
 }
 
 // Load makes these nodes and the pods that are bound to them the cluster.
@@ -94,7 +102,7 @@ func (s *Scheduler) Nodes() []string {
 
 // Requested is what the pods of a node ask for, in thousandths of cpu and bytes.
 func (s *Scheduler) Requested(node string) (milliCPU, memory int64) {
-	n, ok := s.cluster.byName[node]
+	n, ok := s.cluster.node(node)
 	if !ok {
 		return 0, 0
 	}
