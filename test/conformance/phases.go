@@ -14,7 +14,7 @@ const (
 	focusAll  = "all"
 )
 
-// tooLong are specs that take a minute or more each while the rest of the suite
+// tooLong are specs that take most of a minute or more each while the rest of the suite
 // takes seconds: they wait for something that is slow on purpose (back-offs,
 // grace periods, schedules by the minute). The fast profile leaves them out.
 var tooLong = []string{
@@ -31,6 +31,27 @@ var tooLong = []string{
 	`switch session affinity`,
 	`serve a basic endpoint from pods`,
 	`watch on custom resource definition objects`,
+	`backoffLimitPerIndex`,
+	`DisruptionTarget condition`,
+	`when starting a container that exits`,
+	`with a exec "cat /tmp/health"`,
+	`execute prestop http hook`,
+	`Update Demo should scale`,
+	`if init containers fail on a RestartAlways pod`,
+	`writing subpaths in container`,
+	`deny attaching pod`,
+	`DNS for ExternalName`,
+	`multiple endpoint IPs`,
+}
+
+// twins are specs that go through the same code as others that stay: the modes of
+// a file in an emptyDir one by one, volumes that project what is also mounted
+// alone. The fast profile leaves them out.
+var twins = []string{
+	`EmptyDir volumes should support \(`,
+	`Projected (configMap|secret|downwardAPI)`,
+	`Subpath Atomic writer`,
+	`ClusterTrustBundle`,
 }
 
 // notHere are specs that cannot pass on one node with images made here; all
@@ -52,7 +73,7 @@ func phases(o options) []suite.Phase {
 	switch o.focus {
 	case focusFast:
 		parallel.LabelFilter += " && !Slow"
-		parallel.Skip = slices.Concat(tooLong, notHere)
+		parallel.Skip = slices.Concat(tooLong, twins, notHere)
 		return []suite.Phase{parallel}
 	case focusAll:
 	default:
