@@ -98,7 +98,7 @@ func (f *forgetting) events() {
 	for k, byID := range f.m.events {
 		keep := f.needed(k)
 		for id, e := range byID {
-			if e.Last.Before(before) && !(keep && e.Warning) {
+			if e.Last.Before(before) && (!keep || !e.Warning) {
 				delete(byID, id)
 				f.m.eventCount--
 			}

@@ -86,8 +86,6 @@ type group struct {
 	why      []string
 	// refusals are why pools took no more of it when they were asked last.
 	refusals []refusal
-	// budget is how many more nodes may be bought for the owner.
-	budget int
 }
 
 // refusal is why a pool does not grow for a group.

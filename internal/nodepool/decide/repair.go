@@ -26,8 +26,6 @@ type sickness struct {
 	after time.Duration
 }
 
-func (s *sickness) due(now time.Time) bool { return now.Sub(s.since) >= s.after }
-
 // sickness finds what is wrong with a member. Several bad conditions are one
 // sickness, since the first of them: that a node goes from one to another does not
 // start the time anew.

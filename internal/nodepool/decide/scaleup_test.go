@@ -191,7 +191,7 @@ func TestAnOwnerThatOnlyCrashesGetsNoSecondNode(t *testing.T) {
 	w.crash = func(*corev1.Pod) bool { return true }
 	w.deployment("web", 4, "1", "1Gi")
 	for i := range 20 { // an autoscaler of replicas doubles and doubles
-		w.deployment(fmt.Sprint("web"), 4, "1", "1Gi", func(p *corev1.Pod) { p.Name += fmt.Sprint("-", i) })
+		w.deployment("web", 4, "1", "1Gi", func(p *corev1.Pod) { p.Name += fmt.Sprint("-", i) })
 		w.pass(30*time.Second, 10*time.Second)
 	}
 	if w.bought > 4 {
