@@ -47,6 +47,9 @@ const (
 // select by it.
 const LabelHolds = "bulkhead.dev/holds"
 
+// FinalizerUndo keeps a Brake that was deleted until what it changed is taken back.
+const FinalizerUndo = "bulkhead.dev/undo"
+
 // The types of a Brake's conditions.
 const (
 	// ConditionHolding is True while the action is held.
@@ -122,6 +125,9 @@ type BrakeSpec struct {
 	// DiskBytes is, for DiskUse, what each container of the target's new pods may
 	// write to its node's disk, if it does not say so itself.
 	DiskBytes int64 `json:"diskBytes,omitempty"`
+	// CoreBytes is, for DiskUse, what the target's core dumps may take on each node;
+	// none is removed for it. Zero leaves them to the node's own limits.
+	CoreBytes int64 `json:"coreBytes,omitempty"`
 	// Rollback is, for Rollout, that the target is also brought back to the
 	// revision before.
 	Rollback bool `json:"rollback,omitempty"`

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // NoCauseRecorded is the reason of a first cause when nothing that was recorded
 // explains the symptoms.
@@ -74,6 +78,19 @@ type ObjectRef struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
+}
+
+// Words is the object as sentences name it: deployment/web in shop. What has no name
+// is the cluster.
+func (o ObjectRef) Words() string {
+	if o.Name == "" {
+		return "the cluster"
+	}
+	s := strings.ToLower(o.Kind) + "/" + o.Name
+	if o.Namespace != "" {
+		s += " in " + o.Namespace
+	}
+	return s
 }
 
 // Cause is a fact that may have come first.

@@ -17,6 +17,7 @@ type want struct {
 	reason, message string
 	nodes           []string
 	diskBytes       int64
+	coreBytes       int64
 	rollback        bool
 
 	subject *subject // nil for compartments that are declared
@@ -66,7 +67,7 @@ func (s *subject) scaleUp() []want {
 	if s.whose == facts.Load && !s.newOnesFail() {
 		return nil
 	}
-	message := fmt.Sprintf("No replicas are added and no nodes bought for %s: %d of its %d pods fail by themselves, and more would fail alike.", name(s.w.Ref), len(s.failing), len(s.w.Pods))
+	message := fmt.Sprintf("No replicas are added and no nodes bought for %s: %d of its %d pods fail by themselves, and more would fail alike.", s.w.Ref.Words(), len(s.failing), len(s.w.Pods))
 	if s.w.Scaler != "" {
 		message += fmt.Sprintf(" That goes for its autoscaler %s, too.", s.w.Scaler)
 	}
@@ -83,12 +84,12 @@ func (s *subject) repair() []want {
 	}
 	if most := atMost(s.policy.nodeShare, len(s.view.Nodes)); n >= 2 && n > most {
 		return []want{{action: v1alpha1.ActionRepair, reason: ReasonManySickened,
-			message: fmt.Sprintf("No node is repaired: %d of %d nodes (more than the %d that %s allows) fell ill after %s had ended there: %s.", n, len(s.view.Nodes), most, s.policy.nodeShare.String(), name(s.w.Ref), list(s.sickened))}}
+			message: fmt.Sprintf("No node is repaired: %d of %d nodes (more than the %d that %s allows) fell ill after %s had ended there: %s.", n, len(s.view.Nodes), most, s.policy.nodeShare.String(), s.w.Ref.Words(), list(s.sickened))}}
 	}
 	var out []want
 	for _, node := range s.sickened {
 		out = append(out, want{action: v1alpha1.ActionRepair, target: v1alpha1.ObjectRef{Kind: "Node", Name: node}, reason: ReasonNodeSickened,
-			message: fmt.Sprintf("Node %s is not repaired: it is %s since %s, after %s had ended there; the workload is to be stopped, not the node.", node, s.view.Nodes[node].Ill, clock(s.view.Nodes[node].IllSince), name(s.w.Ref))})
+			message: fmt.Sprintf("Node %s is not repaired: it is %s since %s, after %s had ended there; the workload is to be stopped, not the node.", node, s.view.Nodes[node].Ill, clock(s.view.Nodes[node].IllSince), s.w.Ref.Words())})
 	}
 	return out
 }
@@ -110,7 +111,7 @@ func (s *subject) spread() []want {
 	if len(s.reached) == 0 || len(s.reached) >= len(s.view.Nodes) {
 		return nil
 	}
-	message := fmt.Sprintf("New pods of %s go only to the %s that it has reached.", name(s.w.Ref), count(len(s.reached), "node"))
+	message := fmt.Sprintf("New pods of %s go only to the %s that it has reached.", s.w.Ref.Words(), count(len(s.reached), "node"))
 	if n := len(s.sickened); n > 0 {
 		message += fmt.Sprintf(" %s fell ill after it had come: %s.", count(n, "node"), list(s.sickened))
 	}
@@ -127,11 +128,13 @@ func (s *subject) diskUse() []want {
 	if !cores && !pressed && !s.effects.leads(s.cause.Reason, diskFull) {
 		return nil
 	}
-	message := fmt.Sprintf("Each container of new pods of %s may write %d MiB to its node's disk, unless it says so itself.", name(s.w.Ref), s.policy.diskBytes>>20)
+	message := fmt.Sprintf("Each container of new pods of %s may write %d MiB to its node's disk, unless it says so itself.", s.w.Ref.Words(), s.policy.diskBytes>>20)
 	if cores {
 		message += fmt.Sprintf(" Its core dumps are %d MiB together, of %d that are allowed.", s.w.CoreBytes>>20, s.policy.coreBytes>>20)
 	}
-	return []want{{action: v1alpha1.ActionDiskUse, target: s.w.Ref, reason: ReasonFillsDisks, message: message, diskBytes: s.policy.diskBytes}}
+	onEach := max(1, s.policy.coreBytes/int64(max(1, len(s.view.Nodes)))) // together, what the policy allows
+	message += fmt.Sprintf(" No more core dumps of it are kept than %d MiB on each node.", onEach>>20)
+	return []want{{action: v1alpha1.ActionDiskUse, target: s.w.Ref, reason: ReasonFillsDisks, message: message, diskBytes: s.policy.diskBytes, coreBytes: onEach}}
 }
 
 // recent is how long after a new revision came a failure may be its fault.
@@ -155,7 +158,7 @@ func (s *subject) rollout() []want {
 	if before == 0 && s.whose != facts.Revision {
 		return nil
 	}
-	message := fmt.Sprintf("The rollout of %s is paused: %s of its new revision %s fail; %d of the one before are ready.", name(s.w.Ref), count(len(s.failing), "pod"), s.w.Revision, before)
+	message := fmt.Sprintf("The rollout of %s is paused: %s of its new revision %s fail; %d of the one before are ready.", s.w.Ref.Words(), count(len(s.failing), "pod"), s.w.Revision, before)
 	if s.policy.rollback {
 		message = strings.Replace(message, "is paused", "is taken back", 1)
 	}
@@ -173,7 +176,7 @@ func (s *subject) restart(held *v1alpha1.Brake) []want {
 		return nil
 	}
 	return []want{{action: v1alpha1.ActionRestart, target: s.w.Ref, reason: ReasonFailsAlike,
-		message: fmt.Sprintf("Only one pod of %s is started again, as a probe: none is ready, and all end alike (%s). Once it is ready for %s, or a new revision comes, the others follow.", name(s.w.Ref), sign, probeTime)}}
+		message: fmt.Sprintf("Only one pod of %s is started again, as a probe: none is ready, and all end alike (%s). Once it is ready for %s, or a new revision comes, the others follow.", s.w.Ref.Words(), sign, probeTime)}}
 }
 
 // disruption: no pod of a service that is hit is evicted on purpose.
@@ -183,7 +186,7 @@ func (s *subject) disruption() []want {
 		namespace, name, _ := strings.Cut(n, "/")
 		for _, kind := range []string{"Deployment", "StatefulSet"} {
 			w := s.view.Workloads[v1alpha1.ObjectRef{Kind: kind, Namespace: namespace, Name: name}]
-			if w != nil && w != s.w && int32(w.ready()) < w.Replicas {
+			if w != nil && w != s.w && int32(w.ready()) < w.Replicas && !s.toBeMoved(w) {
 				hit = append(hit, w.Ref)
 			}
 		}
@@ -194,9 +197,18 @@ func (s *subject) disruption() []want {
 			continue
 		}
 		out = append(out, want{action: v1alpha1.ActionDisruption, target: o, reason: ReasonHitByIncident,
-			message: fmt.Sprintf("No pod of %s is evicted on purpose while the incident lasts.", name(o))})
+			message: fmt.Sprintf("No pod of %s is evicted on purpose while the incident lasts.", o.Words())})
 	}
 	return out
+}
+
+// toBeMoved says that a neighbour's way out is to be moved off an ill node: whoever may
+// evict nothing of it would keep it there.
+func (s *subject) toBeMoved(w *Workload) bool {
+	return s.policy.moveNeighbours && slices.ContainsFunc(w.Pods, func(p *Pod) bool {
+		n := s.view.Nodes[p.Node]
+		return !p.Ready && n != nil && n.Ill != ""
+	})
 }
 
 func (w *Workload) ready() int {
@@ -231,7 +243,7 @@ func compartments(v *View, policies []*policy) []want {
 		}
 		shard := shardOf(ref, all, k)
 		out = append(out, want{action: v1alpha1.ActionSpread, target: ref, reason: ReasonCompartment, nodes: shard, policy: p,
-			message: fmt.Sprintf("Pods of %s have a compartment of %d of %d nodes.", name(ref), len(shard), len(nodes))})
+			message: fmt.Sprintf("Pods of %s have a compartment of %d of %d nodes.", ref.Words(), len(shard), len(nodes))})
 	}
 	slices.SortFunc(out, func(a, b want) int { return compareRefs(a.target, b.target) })
 	return out

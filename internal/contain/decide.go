@@ -257,7 +257,7 @@ func (d *decision) fresh(n string, w *want) *v1alpha1.Brake {
 	b.Name = n
 	b.Spec = v1alpha1.BrakeSpec{
 		Action: w.action, Target: w.target, Reason: w.reason, Message: w.message, RequestedBy: Requester, Policy: w.policy.name,
-		Until: *stamp(d.now.Add(w.duration())), Nodes: w.nodes, DiskBytes: w.diskBytes, Rollback: w.rollback,
+		Until: *stamp(d.now.Add(w.duration())), Nodes: w.nodes, DiskBytes: w.diskBytes, CoreBytes: w.coreBytes, Rollback: w.rollback,
 	}
 	b.Status.Since = stamp(d.now)
 	if s := w.subject; s != nil {

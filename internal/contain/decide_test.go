@@ -441,6 +441,7 @@ func TestNeighboursAreMovedOff(t *testing.T) {
 		w.others = []*Workload{agent, good}
 		w.look()
 		w.ill("n001")
+		w.incidents[0].Status.BlastRadius.Workloads = []string{"shop/good"} // it suffers, after all
 		for i := range c.alsoIll {
 			w.ill(fmt.Sprintf("n%03d", 3+i))
 		}

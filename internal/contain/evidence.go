@@ -211,18 +211,6 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// name is how sentences name an object.
-func name(o v1alpha1.ObjectRef) string {
-	if o == (v1alpha1.ObjectRef{}) {
-		return "the cluster"
-	}
-	s := strings.ToLower(o.Kind) + "/" + o.Name
-	if o.Namespace != "" {
-		s += " in " + o.Namespace
-	}
-	return s
-}
-
 // compareRefs orders objects.
 func compareRefs(a, b v1alpha1.ObjectRef) int {
 	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))

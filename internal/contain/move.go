@@ -41,7 +41,7 @@ func (d *decision) move(b *v1alpha1.Brake) {
 		ref := podRef(p)
 		d.memory.moved[b.Name] = d.now
 		d.steps = append(d.steps, Step{Verb: Move, Brake: *b.DeepCopy(), Pod: &ref, Reason: ReasonNeighbourSuffers,
-			Message: fmt.Sprintf("Pod %s of %s is moved off node %s, which is %s since %s had come.", p.Name, name(p.Owner.Ref), node, n.Ill, name(b.Spec.Target))})
+			Message: fmt.Sprintf("Pod %s of %s is moved off node %s, which is %s since %s had come.", p.Name, p.Owner.Ref.Words(), node, n.Ill, b.Spec.Target.Words())})
 		return
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1/crds"
 	"github.com/bulkhead-k8s/bulkhead/internal/admin"
 	"github.com/bulkhead-k8s/bulkhead/internal/answer"
+	"github.com/bulkhead-k8s/bulkhead/internal/attach"
 	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/incident"
 	"github.com/bulkhead-k8s/bulkhead/internal/incident/metrics"
@@ -49,7 +50,7 @@ type diagnosis struct {
 	answerer   *answer.Answerer
 	agents     *relay.Receiver
 	// containment is nil if it is disabled.
-	containment *containment
+	containment *attach.Containment
 }
 
 // diagnosisWait is how long the diagnosis leaves the machine to the cluster's start at
@@ -106,10 +107,10 @@ func (d *Daemon) diagnose(ctx context.Context, access *rest.Config) error {
 		_ = g.controller.Run(ctx)
 	})
 	if g.containment != nil {
-		sources.Go(func() { g.containment.run(ctx) })
+		sources.Go(func() { g.containment.Run(ctx) })
 	}
 	if !d.config.Simulate {
-		sources.Go(func() { d.observeNode(ctx, g.intake, g.watcher.OwnersOf) })
+		sources.Go(func() { d.observeNode(ctx, access, g.intake, g.watcher.OwnersOf) })
 	}
 	others.Go(func() { g.intake.Run(summaries) })
 	sources.Wait()
@@ -134,7 +135,7 @@ func newDiagnosis(c *config.Config, access *rest.Config) (*diagnosis, error) {
 		return nil, err
 	}
 	if c.Enabled(config.ComponentContainment) {
-		if g.containment, err = newContainment(access, func(r record.Record) { _ = g.intake.Append(r) }); err != nil { // what is full counts by itself
+		if g.containment, err = attach.NewContainment(access, func(r record.Record) { _ = g.intake.Append(r) }); err != nil { // what is full counts by itself
 			return nil, errors.Join(err, g.journal.Close())
 		}
 	}
@@ -154,8 +155,8 @@ func (g *diagnosis) connect(access *rest.Config, key []byte) error {
 	meter := metrics.New()
 	o := incident.Options{Store: g.api, Announce: g.api.Announce, Notify: g.webhooks.Notify, Meter: meter, Ready: ready}
 	if g.containment != nil {
-		o.Observe = g.containment.observe
-		legacyregistry.RawMustRegister(g.containment.controller.Collectors()...)
+		o.Observe = g.containment.Observe
+		legacyregistry.RawMustRegister(g.containment.Collectors()...)
 	}
 	g.controller = incident.New(o)
 	kept, err := lastRecord(g.journal)

@@ -79,7 +79,7 @@ func (d *Daemon) observeAgent(options *kube.Options) error {
 		sending, endSending := context.WithCancel(context.WithoutCancel(ctx))
 		var sends sync.WaitGroup
 		sends.Go(func() { sender.Run(sending) })
-		d.observeNode(ctx, sender, func(record.Ref) []record.Ref { return nil }) // the server knows
+		d.observeNode(ctx, access, sender, func(record.Ref) []record.Ref { return nil }) // the server knows
 		<-ctx.Done()
 		endSending()
 		sends.Wait()

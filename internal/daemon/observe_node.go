@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
 	"k8s.io/component-base/metrics/legacyregistry"
 
+	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/coredump/corepattern"
@@ -22,18 +24,22 @@ import (
 
 // observeNode records what this machine's kernel and container runtime tell, which
 // is sooner, and more, than what the kubelet tells the API server.
-func (d *Daemon) observeNode(ctx context.Context, to journal.Appender, owners func(record.Ref) []record.Ref) {
+func (d *Daemon) observeNode(ctx context.Context, access *rest.Config, to journal.Appender, owners func(record.Ref) []record.Ref) {
 	if err := d.recordStop(ctx, to); err != nil {
 		slog.Error("the last stop is not recorded", "err", err)
 	}
 	handler, err := runtime.Beside(layout.CoreHandler)
+	var limits func() map[string]int64
+	if d.config.Enabled(config.ComponentContainment) {
+		limits = watchCoreLimits(ctx, access).bytes
+	}
 	if err == nil {
 		err = node.Run(ctx, node.Options{
 			NodeName: d.config.NodeName, Append: to.Append, Owners: owners,
 			CgroupRoot: d.config.CgroupRoot(), RuntimeEndpoint: d.runtime.Endpoint(),
 			KubeletRoot: filepath.Join(d.config.DataDir, "kubelet"), PodLogs: d.config.PodLogsDir(),
 			Gatherers: []prometheus.Gatherer{legacyregistry.DefaultGatherer},
-			CoreDir:   layout.For(d.config.DataDir).Cores, CoreHandler: handler,
+			CoreDir:   layout.For(d.config.DataDir).Cores, CoreHandler: handler, CoreLimits: limits,
 		})
 	}
 	if err != nil {

@@ -155,7 +155,12 @@ func (d *Daemon) openToAgents(options *kube.Options, client kubernetes.Interface
 		if err != nil {
 			return err
 		}
-		err = apply.Retry(ctx, "joining", func(ctx context.Context) error { return membership.Publish(ctx, client, settings) })
+		err = apply.Retry(ctx, "joining", func(ctx context.Context) error {
+			if err := membership.Publish(ctx, client, settings); err != nil {
+				return err
+			}
+			return grantNodesBrakes(ctx, client)
+		})
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func Of(m *model.Model, o Options) Result {
 	out := Result{Graph: g, Now: m.Now, Incidents: []v1alpha1.IncidentStatus{}}
 	if i := g.LastClosed(); i >= 0 {
 		f := &g.Facts[i]
-		out.LastClosed = &Closed{At: f.Until, Cause: v1alpha1.Cause{Object: ref(f.Object), Reason: f.ID, Message: f.Message, Since: stamp(f.Since), Evidence: []v1alpha1.Evidence{}}}
+		out.LastClosed = &Closed{At: f.Until, Cause: v1alpha1.Cause{Object: f.Object.Ref(), Reason: f.ID, Message: f.Message, Since: stamp(f.Since), Evidence: []v1alpha1.Evidence{}}}
 	}
 	focus := focused(m, o.Focus)
 	for _, in := range g.Incidents() {

@@ -32,7 +32,7 @@ func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 	}
 	for _, r := range in.RuledOut {
 		f := &g.Facts[r.Fact]
-		s.RuledOut = append(s.RuledOut, v1alpha1.RuledOut{Object: ref(f.Object), Reason: f.ID, Message: f.Message, Why: r.Why})
+		s.RuledOut = append(s.RuledOut, v1alpha1.RuledOut{Object: f.Object.Ref(), Reason: f.ID, Message: f.Message, Why: r.Why})
 	}
 	explained := len(in.Candidates) > 0 && s.Candidates[0].Confidence >= doubt && facts.Kinds[s.Candidates[0].Reason].Cause >= leastCause
 	if explained {
@@ -45,7 +45,7 @@ func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 		for _, l := range in.Chain() {
 			from, to := &g.Facts[l.Edge.Cause], &g.Facts[l.Edge.Effect]
 			s.Chain = append(s.Chain, v1alpha1.Link{
-				From: ref(from.Object), FromReason: from.ID, To: ref(to.Object), ToReason: to.ID,
+				From: from.Object.Ref(), FromReason: from.ID, To: to.Object.Ref(), ToReason: to.ID,
 				Relation: string(l.Edge.Rule.Relation), Sentence: l.Sentence, Since: stamp(to.Since),
 			})
 		}
@@ -60,15 +60,11 @@ func status(in *graph.Incident, now time.Time) v1alpha1.IncidentStatus {
 }
 
 func cause(f *facts.Fact, c graph.Candidate) v1alpha1.Cause {
-	out := v1alpha1.Cause{Object: ref(f.Object), Reason: f.ID, Message: f.Message, Since: stamp(f.Since), Confidence: c.Confidence, Evidence: []v1alpha1.Evidence{}}
+	out := v1alpha1.Cause{Object: f.Object.Ref(), Reason: f.ID, Message: f.Message, Since: stamp(f.Since), Confidence: c.Confidence, Evidence: []v1alpha1.Evidence{}}
 	for _, e := range c.Evidence {
 		out.Evidence = append(out.Evidence, v1alpha1.Evidence{Kind: e.Kind, Message: e.Message, Weight: e.Weight, Time: stamp(e.Time)})
 	}
 	return out
-}
-
-func ref(k model.Key) v1alpha1.ObjectRef {
-	return v1alpha1.ObjectRef{Kind: k.Kind, Namespace: k.Namespace, Name: k.Name}
 }
 
 const maxNames = 20

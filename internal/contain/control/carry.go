@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,7 @@ func (c *Controller) enforce(ctx context.Context, b *v1alpha1.Brake) {
 		return
 	}
 	changes := len(b.Status.Undo)
+	b.Finalizers = []string{v1alpha1.FinalizerUndo}
 	if b.Labels[v1alpha1.LabelHolds] == "" && enforce.ByAdmission(b.Spec.Action) {
 		labels := maps.Clone(b.Labels)
 		if labels == nil {
@@ -90,7 +92,7 @@ func (c *Controller) enforce(ctx context.Context, b *v1alpha1.Brake) {
 	}
 	if apimeta.SetStatusCondition(&b.Status.Conditions, enforced) || !was {
 		apimeta.RemoveStatusCondition(&b.Status.Conditions, v1alpha1.ConditionUndone)
-		c.mark(ctx, b)
+		_ = c.mark(ctx, b) // it is tried again
 	}
 }
 
@@ -100,7 +102,8 @@ func (c *Controller) takeBack(ctx context.Context, b *v1alpha1.Brake) {
 	enforced := apimeta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionEnforced)
 	whole := b.Spec.Release != nil || ended(b, contain.ReasonMadeWorse)
 	due := slices.ContainsFunc(b.Status.Undo, func(u v1alpha1.Undo) bool { return whole || !u.Stays })
-	if b.Labels[v1alpha1.LabelHolds] == "" && enforced == nil && !due {
+	kept := guarded(b) && len(b.Status.Undo) == 0
+	if b.Labels[v1alpha1.LabelHolds] == "" && enforced == nil && !due && !kept {
 		return
 	}
 	now := c.opts.Now()
@@ -111,6 +114,9 @@ func (c *Controller) takeBack(ctx context.Context, b *v1alpha1.Brake) {
 	apimeta.RemoveStatusCondition(&b.Status.Conditions, v1alpha1.ConditionEnforced)
 	undone := metav1.Condition{Type: v1alpha1.ConditionUndone, Status: metav1.ConditionTrue, Reason: "AsBefore", Message: "What it changed is as before, or as others made it since.", LastTransitionTime: nowStamp(now)}
 	switch {
+	case err != nil && b.DeletionTimestamp != nil && now.Sub(b.DeletionTimestamp.Time) > giveUp:
+		c.abandon(ctx, b, err)
+		before = nil
 	case err != nil:
 		undone.Status, undone.Reason, undone.Message = metav1.ConditionFalse, "Failed", clip(err.Error())
 		slog.Warn("a brake is not wholly taken back", "brake", b.Name, "err", err)
@@ -122,13 +128,43 @@ func (c *Controller) takeBack(ctx context.Context, b *v1alpha1.Brake) {
 			c.record(now.UTC(), b, "undo", b.Spec.Reason, fmt.Sprintf("%s %s: %s no more", u.Object.Kind, u.Object.Name, u.Done))
 		}
 	}
+	if len(b.Status.Undo) == 0 {
+		b.Finalizers = nil
+	}
 	apimeta.SetStatusCondition(&b.Status.Conditions, undone)
-	c.mark(ctx, b)
+	if c.mark(ctx, b) != nil {
+		b.Finalizers = []string{v1alpha1.FinalizerUndo} // so that it is tried again
+		c.keep(b)
+		return
+	}
 	if err == nil && b.Spec.RequestedBy != contain.Requester && b.Spec.Release != nil && b.Spec.Release.By == deletion {
 		c.mu.Lock()
 		delete(c.brakes, b.Name)
 		c.mu.Unlock()
 	}
+}
+
+// giveUp is how long the undoing of a brake that was deleted may fail: for ever would
+// keep whoever waits for the deletion for ever, too.
+const giveUp = 10 * time.Minute
+
+// abandon tells loudly that something stays changed, and by what it can be brought
+// back by hand.
+func (c *Controller) abandon(ctx context.Context, b *v1alpha1.Brake, why error) {
+	now := c.opts.Now().UTC()
+	message := fmt.Sprintf("Brake %s was deleted, and taking back what it changed failed for %s: %v. Bring it back by hand:", b.Name, giveUp, why)
+	for _, u := range b.Status.Undo {
+		slog.Error("a brake is not taken back", "brake", b.Name, "object", u.Object, "patch", u.Patch, "err", why)
+		message += fmt.Sprintf(" %s (%s): %s.", u.Object.Words(), u.Done, cmp.Or(u.Patch, "delete it"))
+	}
+	b.Status.Undo = nil
+	c.record(now, b, "undo", "GivenUp", message)
+	c.event(ctx, enforce.Event{About: b.Spec.Target, Brake: b.Name, Warning: true, Time: now, Reason: string(b.Spec.Action) + "Stays", Message: message})
+}
+
+// guarded says that a brake cannot go before it is taken back.
+func guarded(b *v1alpha1.Brake) bool {
+	return slices.Contains(b.Finalizers, v1alpha1.FinalizerUndo)
 }
 
 // ended says that a brake was ended for a reason.
@@ -143,20 +179,22 @@ func (c *Controller) keep(b *v1alpha1.Brake) {
 	defer c.mu.Unlock()
 	if known := c.brakes[b.Name]; known != nil {
 		copied := b.DeepCopy()
-		known.Labels, known.Status.Undo, known.Status.Conditions = copied.Labels, copied.Status.Undo, copied.Status.Conditions
+		known.Labels, known.Finalizers, known.Status.Undo, known.Status.Conditions = copied.Labels, copied.Finalizers, copied.Status.Undo, copied.Status.Conditions
 	}
 }
 
 // mark keeps and writes it.
-func (c *Controller) mark(ctx context.Context, b *v1alpha1.Brake) {
+func (c *Controller) mark(ctx context.Context, b *v1alpha1.Brake) error {
 	c.keep(b)
-	if b.Spec.Release != nil && b.Spec.Release.By == deletion && b.Spec.RequestedBy != contain.Requester {
-		return // it is gone
+	if b.Spec.Release != nil && b.Spec.Release.By == deletion && b.DeletionTimestamp == nil && b.Spec.RequestedBy != contain.Requester {
+		return nil // it is gone
 	}
-	if err := c.opts.Store.Mark(ctx, b); err != nil {
+	err := c.opts.Store.Mark(ctx, b)
+	if err != nil {
 		slog.Warn("a brake was not written", "brake", b.Name, "err", err)
 		delete(c.applied, b.Name)
 	}
+	return err
 }
 
 // dismiss takes the API server's policies away that no brake needs.

@@ -174,15 +174,19 @@ func (c *Controller) idle() bool {
 func (c *Controller) put(b *v1alpha1.Brake) {
 	c.mu.Lock()
 	old := c.brakes[b.Name]
+	if b.DeletionTimestamp != nil && b.Spec.Release == nil {
+		b = b.DeepCopy()
+		b.Spec.Release = &v1alpha1.Release{By: deletion, At: *b.DeletionTimestamp}
+	}
 	news := old == nil || old.Spec.Release == nil && b.Spec.Release != nil
 	if old != nil && b.Spec.RequestedBy == contain.Requester {
-		old.Spec.Release = b.Spec.Release
+		old.Spec.Release, old.DeletionTimestamp = b.Spec.Release, b.DeletionTimestamp
 		old.Status.Held, old.Status.LastHeld, old.Status.LastHeldAction = b.Status.Held, b.Status.LastHeld, b.Status.LastHeldAction
 	} else {
 		taken := b.DeepCopy()
 		if old != nil {
 			news = news || old.Generation != b.Generation
-			taken.Status.Undo, taken.Status.Conditions, taken.Labels = old.Status.Undo, old.Status.Conditions, old.Labels
+			taken.Status.Undo, taken.Status.Conditions, taken.Labels, taken.Finalizers = old.Status.Undo, old.Status.Conditions, old.Labels, old.Finalizers
 		}
 		c.brakes[b.Name] = taken
 	}
@@ -192,11 +196,12 @@ func (c *Controller) put(b *v1alpha1.Brake) {
 	}
 }
 
-// deleted takes the deletion of a brake that holds as its release: it must still be
-// taken back, and stay so while its incident lasts.
+// deleted takes the deletion of a brake that holds as its release: it must stay so
+// while its incident lasts, and be taken back, if it had no finalizer yet.
 func (c *Controller) deleted(name string) {
 	c.mu.Lock()
 	if b := c.brakes[name]; b != nil {
+		b.DeletionTimestamp = nil // it may be made again, as a released one
 		if b.Spec.Release == nil {
 			b.Spec.Release = &v1alpha1.Release{By: deletion, At: nowStamp(c.opts.Now())}
 		}
@@ -282,6 +287,12 @@ func (c *Controller) tell(ctx context.Context, s *contain.Step) {
 		return
 	}
 	if s.Verb == contain.Forget {
+		if guarded(b) { // what was rolled back stays: it is not to be taken back now
+			b.Finalizers, b.Status.Undo = nil, nil
+			if err := c.opts.Store.Write(try, b); err != nil {
+				slog.Warn("a brake keeps its finalizer", "brake", b.Name, "err", err)
+			}
+		}
 		if err := c.opts.Store.Delete(try, b.Name); err != nil {
 			slog.Warn("a brake that is over is still shown", "err", err)
 		}
@@ -298,12 +309,16 @@ func (c *Controller) tell(ctx context.Context, s *contain.Step) {
 	if b.Spec.Mode == v1alpha1.ModeObserve || b.Spec.Reason == contain.ReasonCompartment {
 		return
 	}
-	e := enforce.Event{About: b.Spec.Target, Brake: b.Name, Warning: s.Verb != contain.End && s.Reason != contain.ReasonIncidentClosed, Time: now, Reason: eventReason(s), Message: s.Message + " Brake " + b.Name + "; `bulkhead contain explain` tells more."}
+	c.event(try, enforce.Event{About: b.Spec.Target, Brake: b.Name, Warning: s.Verb != contain.End && s.Reason != contain.ReasonIncidentClosed, Time: now, Reason: eventReason(s), Message: s.Message + " Brake " + b.Name + "; `bulkhead contain explain` tells more."})
+}
+
+// event tells something about a target, or, if that is the cluster, about the brake.
+func (c *Controller) event(ctx context.Context, e enforce.Event) {
 	if e.About == (v1alpha1.ObjectRef{}) {
-		e.About = v1alpha1.ObjectRef{Kind: "Brake", Name: b.Name}
+		e.About = v1alpha1.ObjectRef{Kind: "Brake", Name: e.Brake}
 	}
-	if err := enforce.Tell(try, c.opts.Cluster, e); err != nil {
-		slog.Warn("a brake has no Event", "brake", b.Name, "err", err)
+	if err := enforce.Tell(ctx, c.opts.Cluster, e); err != nil {
+		slog.Warn("a brake has no Event", "brake", e.Brake, "err", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -11,9 +12,11 @@ import (
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-k8s/bulkhead/internal/contain/clustertest"
+	"github.com/bulkhead-k8s/bulkhead/internal/contain/enforce"
 	"github.com/bulkhead-k8s/bulkhead/internal/contain/store"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/recordtest"
@@ -30,8 +33,32 @@ type shelf struct {
 func (s *shelf) Write(_ context.Context, b *v1alpha1.Brake) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.brakes[b.Name] = *b.DeepCopy()
+	old := s.brakes[b.Name]
+	taken := *b.DeepCopy()
+	if old.DeletionTimestamp == nil {
+		s.brakes[b.Name] = taken
+		return nil
+	}
+	taken.DeletionTimestamp = old.DeletionTimestamp
+	s.brakes[b.Name] = taken
+	if len(b.Finalizers) == 0 {
+		delete(s.brakes, b.Name)
+		go s.changes.Delete(b.Name) // as a watch does, later
+	}
 	return nil
+}
+
+// remove is what kubectl delete does.
+func (s *shelf) remove(name string, at time.Time) {
+	s.mu.Lock()
+	b := s.brakes[name]
+	b.DeletionTimestamp = &metav1.Time{Time: at}
+	s.brakes[name] = b
+	told := s.changes
+	s.mu.Unlock()
+	if told.Put != nil {
+		told.Put(b.DeepCopy())
+	}
 }
 
 func (s *shelf) Mark(ctx context.Context, b *v1alpha1.Brake) error { return s.Write(ctx, b) }
@@ -86,9 +113,14 @@ type harness struct {
 }
 
 func start(t *testing.T, s *shelf, cluster *clustertest.Cluster) *harness {
+	return startOn(t, s, cluster, cluster)
+}
+
+// startOn is start with another way to the cluster.
+func startOn(t *testing.T, s *shelf, cluster *clustertest.Cluster, way enforce.Cluster) *harness {
 	t.Helper()
 	h := &harness{T: t, shelf: s, cluster: cluster, now: recordtest.Now}
-	h.Controller = New(Options{Store: s, Cluster: cluster, Now: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
+	h.Controller = New(Options{Store: s, Cluster: way, Now: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },
 		Record: func(r record.Record) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -246,6 +278,76 @@ func TestDeletionIsARelease(t *testing.T) {
 	}
 	h.crash("crash-2")
 	h.eventually("another incident holds it", h.held)
+}
+
+// A brake that is deleted while nobody runs stays until its changes are taken back.
+func TestDeletionWhileNobodyRuns(t *testing.T) {
+	for name, mine := range map[string]bool{"the containment's": false, "a person's": true} {
+		t.Run(name, func(t *testing.T) {
+			s, cluster := &shelf{brakes: map[string]v1alpha1.Brake{}}, newCluster(t)
+			before := cluster.Texts()
+			first := start(t, s, cluster)
+			first.eventually("it watches", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.changes.Put != nil })
+			if mine {
+				b := v1alpha1.Brake{ObjectMeta: metav1.ObjectMeta{Name: "mine", Finalizers: []string{"example.com/theirs"}}, Spec: v1alpha1.BrakeSpec{
+					Action: v1alpha1.ActionScaleUp, Target: v1alpha1.ObjectRef{Kind: "Deployment", Namespace: "shop", Name: "web"}, RequestedBy: "mira", Reason: "Freeze", Until: metav1.NewTime(recordtest.Now.Add(time.Hour))}}
+				s.changes.Put(&b)
+			} else {
+				first.crash("crash-1")
+			}
+			first.eventually("scaling up is held", first.held)
+			b, _ := first.scaleUp()
+			first.eventually("the brake is guarded", func() bool {
+				b, _ := s.get(b.Name)
+				return slices.Contains(b.Finalizers, v1alpha1.FinalizerUndo) && len(b.Status.Undo) > 0
+			})
+			first.stop()
+			s.changes = store.Changes[v1alpha1.Brake]{}
+			s.remove(b.Name, recordtest.Now)
+			second := start(t, s, cluster)
+			second.eventually("scaling up is free again", func() bool {
+				now := cluster.Texts()
+				maps.DeleteFunc(now, func(k, _ string) bool { return strings.HasPrefix(k, "events/") })
+				return maps.Equal(now, before)
+			})
+			second.eventually("the brake is gone", func() bool { _, ok := s.get(b.Name); return !ok })
+		})
+	}
+}
+
+// refusing is a cluster in which nothing can be changed back.
+type refusing struct{ *clustertest.Cluster }
+
+func (refusing) Patch(context.Context, schema.GroupVersionResource, string, string, []byte) error {
+	return errors.New("denied by a webhook")
+}
+
+// What cannot be taken back is told, and does not keep the brake for ever.
+func TestDeletionDoesNotWaitForEver(t *testing.T) {
+	s, cluster := &shelf{brakes: map[string]v1alpha1.Brake{}}, newCluster(t)
+	first := start(t, s, cluster)
+	first.crash("crash-1")
+	first.eventually("scaling up is held", first.held)
+	b, _ := first.scaleUp()
+	first.eventually("the brake is guarded", func() bool { b, _ := s.get(b.Name); return len(b.Finalizers) > 0 })
+	first.stop()
+	s.changes = store.Changes[v1alpha1.Brake]{}
+	s.remove(b.Name, recordtest.Now)
+	second := startOn(t, s, cluster, refusing{cluster})
+	second.eventually("it fails", func() bool {
+		b, ok := s.get(b.Name)
+		return ok && apimeta.IsStatusConditionFalse(b.Status.Conditions, v1alpha1.ConditionUndone)
+	})
+	second.after(giveUp + time.Minute)
+	second.signal()
+	second.eventually("the brake is gone", func() bool { _, ok := s.get(b.Name); return !ok })
+	told := false
+	for k, text := range cluster.Texts() {
+		told = told || strings.HasPrefix(k, "events/") && strings.Contains(text, "ScaleUpStays") && strings.Contains(text, "by hand")
+	}
+	if !told {
+		t.Errorf("nobody is told: %v", cluster.Texts())
+	}
 }
 
 func TestPersonsBrakeIsCarriedOut(t *testing.T) {

@@ -33,6 +33,9 @@ func Apply(ctx context.Context, c Cluster, b *v1alpha1.Brake, save func(*v1alpha
 	return errors.Join(errs...)
 }
 
+// maxUndo bounds what is written down, and so the Brake's size.
+const maxUndo = 500
+
 // make makes one change, once: if somebody took it back since, that is heeded.
 func (ch *change) make(ctx context.Context, c Cluster, b *v1alpha1.Brake, save func(*v1alpha1.Brake) error) error {
 	u := v1alpha1.Undo{Done: ch.done, Resource: text(ch.resource), Stays: ch.stays,
@@ -41,6 +44,9 @@ func (ch *change) make(ctx context.Context, c Cluster, b *v1alpha1.Brake, save f
 		return v.Object == u.Object && v.Resource == u.Resource && v.Done == u.Done
 	}) {
 		return nil
+	}
+	if len(b.Status.Undo) >= maxUndo {
+		return fmt.Errorf("change %s %s: %d changes are as many as one brake remembers", ch.resource.Resource, u.Object.Name, maxUndo)
 	}
 	if ch.edit != nil {
 		made, undo, err := ch.patches()

@@ -14,7 +14,7 @@ import (
 
 var plurals = map[string]string{
 	"Deployment": "deployments", "ReplicaSet": "replicasets", "HorizontalPodAutoscaler": "horizontalpodautoscalers", "PodDisruptionBudget": "poddisruptionbudgets",
-	"Pod": "pods", "Node": "nodes", "Machine": "machines", "MachineHealthCheck": "machinehealthchecks", "NodeHealthCheck": "nodehealthchecks",
+	"Pod": "pods", "Node": "nodes", "Machine": "machines", "MachineHealthCheck": "machinehealthchecks", "NodeHealthCheck": "nodehealthchecks", "NodePool": "nodepools",
 }
 
 func clusterOf(t *testing.T, text string) *clustertest.Cluster {
@@ -42,11 +42,17 @@ const shop = `{kind: Deployment, apiVersion: apps/v1, metadata: {namespace: shop
 ---
 {kind: PodDisruptionBudget, apiVersion: policy/v1, metadata: {namespace: shop, name: other}, spec: {minAvailable: 1, selector: {matchLabels: {app: other}}}}
 ---
-{kind: Node, apiVersion: v1, metadata: {name: n1, annotations: {cluster.x-k8s.io/machine: m1, cluster.x-k8s.io/cluster-namespace: capi}}}
+{kind: Node, apiVersion: v1, metadata: {name: n1, labels: {karpenter.sh/nodepool: spot}, annotations: {cluster.x-k8s.io/machine: m1, cluster.x-k8s.io/cluster-namespace: capi}}}
 ---
 {kind: Machine, apiVersion: cluster.x-k8s.io/v1beta1, metadata: {namespace: capi, name: m1}}
 ---
 {kind: MachineHealthCheck, apiVersion: machine.openshift.io/v1beta1, metadata: {namespace: openshift, name: workers}}
+---
+{kind: MachineHealthCheck, apiVersion: cluster.x-k8s.io/v1beta1, metadata: {namespace: capi, name: workers}}
+---
+{kind: NodePool, apiVersion: karpenter.sh/v1, metadata: {name: spot}, spec: {limits: {cpu: "100"}}}
+---
+{kind: NodePool, apiVersion: karpenter.sh/v1, metadata: {name: other}, spec: {limits: {cpu: "100"}}}
 ---
 {kind: NodeHealthCheck, apiVersion: remediation.medik8s.io/v1alpha1, metadata: {name: workers}, spec: {pauseRequests: [upgrade]}}
 `
@@ -75,7 +81,7 @@ func TestMeansAndTheirUndo(t *testing.T) {
 			"pods/shop/web-2-x":                 `"cluster-autoscaler.kubernetes.io/pod-scale-up-delay":"24h"`,
 		}},
 		{brake(v1alpha1.ActionRepair, node), map[string]string{
-			"nodes//n1":                             `"cluster-autoscaler.kubernetes.io/scale-down-disabled":"true"`,
+			"nodes//n1":                             `"cluster-autoscaler.kubernetes.io/scale-down-disabled":"true",`,
 			"machines/capi/m1":                      `"cluster.x-k8s.io/skip-remediation":"true"`,
 			"machinehealthchecks/openshift/workers": `"cluster.x-k8s.io/paused":"true"`,
 			"nodehealthchecks//workers":             `"pauseRequests":["upgrade","bulkhead: brake b1"]`,
@@ -85,7 +91,16 @@ func TestMeansAndTheirUndo(t *testing.T) {
 			"deployments/shop/web":              `"replicas":1`,
 			"horizontalpodautoscalers/shop/web": `"maxReplicas":1,"minReplicas":1`,
 		}},
-		{brake(v1alpha1.ActionDisruption, web), map[string]string{"poddisruptionbudgets/shop/bulkhead-b1": `"maxUnavailable":0,"selector":{"matchLabels":{"app":"web"}}`}},
+		{brake(v1alpha1.ActionDisruption, web), map[string]string{
+			"poddisruptionbudgets/shop/bulkhead-b1": `"maxUnavailable":0,"selector":{"matchLabels":{"app":"web"}}`,
+			"pods/shop/web-2-x":                     `"cluster-autoscaler.kubernetes.io/safe-to-evict":"false","karpenter.sh/do-not-disrupt":"true"`,
+		}},
+		{brake(v1alpha1.ActionScaleUp, v1alpha1.ObjectRef{Kind: "NodePool", Name: "spot"}), map[string]string{"nodepools//spot": `"limits":{"cpu":"0"}`}},
+		{brake(v1alpha1.ActionRepair, v1alpha1.ObjectRef{}), map[string]string{
+			"machinehealthchecks/openshift/workers": `"cluster.x-k8s.io/paused":"true"`,
+			"machinehealthchecks/capi/workers":      `"cluster.x-k8s.io/paused":"true"`,
+			"nodehealthchecks//workers":             `"pauseRequests":["upgrade","bulkhead: brake b1"]`,
+		}},
 		{brake(v1alpha1.ActionDisruption, v1alpha1.ObjectRef{Kind: "Deployment", Namespace: "shop", Name: "gone"}), nil},
 	} {
 		m := clusterOf(t, shop)

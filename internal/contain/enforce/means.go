@@ -27,10 +27,6 @@ var (
 	scalers      = schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}
 	budgets      = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
 
-	machines          = schema.GroupVersionResource{Group: "cluster.x-k8s.io", Version: "v1beta1", Resource: "machines"}
-	machineChecks     = schema.GroupVersionResource{Group: "cluster.x-k8s.io", Version: "v1beta1", Resource: "machinehealthchecks"}
-	openShiftChecks   = schema.GroupVersionResource{Group: "machine.openshift.io", Version: "v1beta1", Resource: "machinehealthchecks"}
-	nodeHealthChecks  = schema.GroupVersionResource{Group: "remediation.medik8s.io", Version: "v1alpha1", Resource: "nodehealthchecks"}
 	workloadResources = map[string]schema.GroupVersionResource{"Deployment": deployments, "StatefulSet": statefulSets, "DaemonSet": daemonSets}
 )
 
@@ -50,11 +46,11 @@ type change struct {
 // autoscaler, repair and scale-down heed by looking for Brakes, and beside the
 // admission of new pods.
 var means = map[v1alpha1.Action][]func(context.Context, Cluster, *v1alpha1.Brake) ([]change, error){
-	v1alpha1.ActionScaleUp:    {holdScalers, delayPending},
+	v1alpha1.ActionScaleUp:    {holdScalers, delayPending, limitPools},
 	v1alpha1.ActionRepair:     {skipMachine, markNode, pauseChecks},
 	v1alpha1.ActionRollout:    {holdRollout},
 	v1alpha1.ActionRestart:    {pinScalers, oneReplica},
-	v1alpha1.ActionDisruption: {holdBudgets},
+	v1alpha1.ActionDisruption: {holdBudgets, keepPods},
 }
 
 // scalersOf are the autoscalers of what a brake targets.
@@ -110,8 +106,36 @@ const (
 	// a node, until the pod is that old.
 	delayAnnotation = "cluster-autoscaler.kubernetes.io/pod-scale-up-delay"
 	delay           = "24h"
-	maxPending      = 200
+	// safeToEvict keeps the cluster-autoscaler from removing a pod's node, doNotDisrupt
+	// Karpenter; the latter may be on the node as well.
+	safeToEvict  = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+	doNotDisrupt = "karpenter.sh/do-not-disrupt"
+	// maxPods is how many pods one brake changes at most.
+	maxPods = 200
 )
+
+// keepPods makes those who empty nodes leave the nodes of the target's pods alone, also
+// where they do not ask budgets.
+func keepPods(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
+	t := b.Spec.Target
+	if t.Namespace == "" {
+		return nil, nil
+	}
+	all, err := c.List(ctx, pods, t.Namespace)
+	var out []change
+	for i := range all {
+		if all[i].GetDeletionTimestamp() != nil || !owns(t, &all[i]) || len(out) >= maxPods {
+			continue
+		}
+		out = append(out, change{resource: pods, object: &all[i], done: "the cluster-autoscaler and Karpenter leave its node alone", edit: func(o map[string]any) error {
+			if err := unstructured.SetNestedField(o, "false", "metadata", "annotations", safeToEvict); err != nil {
+				return err
+			}
+			return unstructured.SetNestedField(o, "true", "metadata", "annotations", doNotDisrupt)
+		}})
+	}
+	return out, err
+}
 
 // delayPending makes the cluster-autoscaler buy no nodes for pods that wait already.
 // Those that come are seen to at their admission.
@@ -124,7 +148,7 @@ func delayPending(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, 
 	var out []change
 	for i := range all {
 		node, _, _ := unstructured.NestedString(all[i].Object, "spec", "nodeName")
-		if node != "" || !owns(t, &all[i]) || len(out) == maxPending {
+		if node != "" || !owns(t, &all[i]) || len(out) == maxPods {
 			continue
 		}
 		out = append(out, annotate(pods, &all[i], delayAnnotation, delay, "the cluster-autoscaler buys no node for it"))
@@ -155,70 +179,6 @@ func annotate(r schema.GroupVersionResource, o *unstructured.Unstructured, key, 
 	return change{resource: r, object: o, done: done, edit: func(o map[string]any) error {
 		return unstructured.SetNestedField(o, value, "metadata", "annotations", key)
 	}}
-}
-
-// targetNode is the node that a repair is held of, or nil.
-func targetNode(ctx context.Context, c Cluster, b *v1alpha1.Brake) (*unstructured.Unstructured, error) {
-	if b.Spec.Target.Kind != "Node" {
-		return nil, nil
-	}
-	return c.Get(ctx, nodes, "", b.Spec.Target.Name)
-}
-
-// skipMachine makes Cluster API leave the node's machine alone, where it is managed
-// from the same cluster.
-func skipMachine(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
-	n, err := targetNode(ctx, c, b)
-	if n == nil || err != nil {
-		return nil, err
-	}
-	name, namespace := n.GetAnnotations()["cluster.x-k8s.io/machine"], n.GetAnnotations()["cluster.x-k8s.io/cluster-namespace"]
-	if name == "" {
-		return nil, nil
-	}
-	m, err := c.Get(ctx, machines, namespace, name)
-	if m == nil || err != nil {
-		return nil, err
-	}
-	return []change{annotate(machines, m, "cluster.x-k8s.io/skip-remediation", "true", "health checks leave it alone")}, nil
-}
-
-// markNode makes the cluster-autoscaler keep the node although it is not ready.
-func markNode(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
-	n, err := targetNode(ctx, c, b)
-	if n == nil || err != nil {
-		return nil, err
-	}
-	return []change{annotate(nodes, n, "cluster-autoscaler.kubernetes.io/scale-down-disabled", "true", "the cluster-autoscaler keeps it")}, nil
-}
-
-// pauseChecks pauses those health checks that know no pause of one node.
-func pauseChecks(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
-	var out []change
-	paused := []schema.GroupVersionResource{openShiftChecks}
-	if b.Spec.Target.Kind != "Node" {
-		paused = append(paused, machineChecks)
-	}
-	for _, r := range paused {
-		all, err := c.List(ctx, r, "")
-		if err != nil {
-			return nil, err
-		}
-		for i := range all {
-			out = append(out, annotate(r, &all[i], "cluster.x-k8s.io/paused", "true", "it is paused"))
-		}
-	}
-	all, err := c.List(ctx, nodeHealthChecks, "")
-	for i := range all {
-		out = append(out, change{resource: nodeHealthChecks, object: &all[i], done: "it is paused", edit: func(o map[string]any) error {
-			requests, _, err := unstructured.NestedStringSlice(o, "spec", "pauseRequests")
-			if err != nil {
-				return err
-			}
-			return unstructured.SetNestedStringSlice(o, append(requests, "bulkhead: brake "+b.Name), "spec", "pauseRequests")
-		}})
-	}
-	return out, err
 }
 
 // workloadOf is the workload that a brake targets, or nil.

@@ -92,7 +92,7 @@ func node(n *corev1.Node) *contain.Node {
 }
 
 func workload(m *model.Model, w *model.Workload) *contain.Workload {
-	out := &contain.Workload{Ref: v1alpha1.ObjectRef{Kind: w.Key.Kind, Namespace: w.Key.Namespace, Name: w.Key.Name}, Replicas: -1}
+	out := &contain.Workload{Ref: w.Key.Ref(), Replicas: -1}
 	if w.Replicas != nil {
 		out.Replicas = *w.Replicas
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -78,7 +79,8 @@ func (a *API) Brake(ctx context.Context, name string) (*v1alpha1.Brake, error) {
 // those whom it holds, and left as it is.
 func (a *API) Write(ctx context.Context, b *v1alpha1.Brake) error { return a.write(ctx, b, true) }
 
-// Mark writes the labels and the status alone: what a person asked for stays his.
+// Mark writes the labels, the finalizer and the status alone: what a person asked for
+// stays his, and what he deleted is not made again.
 func (a *API) Mark(ctx context.Context, b *v1alpha1.Brake) error {
 	if b.Spec.RequestedBy == contain.Requester {
 		return a.write(ctx, b, true) // each apply says all that is ours
@@ -87,12 +89,15 @@ func (a *API) Mark(ctx context.Context, b *v1alpha1.Brake) error {
 }
 
 func (a *API) write(ctx context.Context, b *v1alpha1.Brake, spec bool) error {
-	bare := map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Brake",
-		"metadata": map[string]any{"name": b.Name, "labels": b.Labels},
+	meta := map[string]any{"name": b.Name, "labels": b.Labels}
+	if slices.Contains(b.Finalizers, v1alpha1.FinalizerUndo) {
+		meta["finalizers"] = []string{v1alpha1.FinalizerUndo} // without it, ours is removed
 	}
+	bare := map[string]any{"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Brake", "metadata": meta}
 	if spec {
 		bare["spec"] = b.Spec
+	} else {
+		meta["uid"] = b.UID
 	}
 	body, err := json.Marshal(bare)
 	if err != nil {
@@ -100,6 +105,9 @@ func (a *API) write(ctx context.Context, b *v1alpha1.Brake, spec bool) error {
 	}
 	path := "/apis/" + v1alpha1.GroupVersion.String() + "/brakes/" + b.Name
 	if err := a.apply(ctx, path, body); err != nil {
+		if !spec && apierrors.IsConflict(err) {
+			return nil // the one of that UID is gone
+		}
 		return err
 	}
 	delete(bare, "spec")
@@ -110,7 +118,11 @@ func (a *API) write(ctx context.Context, b *v1alpha1.Brake, spec bool) error {
 	if body, err = json.Marshal(bare); err != nil {
 		return err
 	}
-	return a.apply(ctx, path+"/status", body)
+	err = a.apply(ctx, path+"/status", body)
+	if b.DeletionTimestamp != nil && apierrors.IsNotFound(err) {
+		return nil // it went with its finalizer
+	}
+	return err
 }
 
 // Delete removes the Brake, if it is there.

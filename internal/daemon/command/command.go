@@ -21,7 +21,7 @@ func New() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(server(), agent(), kubectlCommand(), cleanup(), resetCommand(), versionCommand(), tokenCommand())
+	root.AddCommand(server(), agent(), kubectlCommand(), cleanup(), resetCommand(), versionCommand(), tokenCommand(), attachCommand())
 	root.AddCommand(nodeCommands()...)
 	return root
 }

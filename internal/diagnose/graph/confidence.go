@@ -38,7 +38,7 @@ func (g *Graph) confide(in *Incident) {
 		}
 		if rival := g.rival(in, n); n == 0 && rival != nil {
 			other := rival.Score / c.Score
-			add("rivals", fmt.Sprintf("the next candidate, %s of %s, scores %.0f %% of it", g.Facts[rival.Fact].ID, g.Facts[rival.Fact].Object, 100*other), -2*math.Max(0, other-0.4))
+			add("rivals", fmt.Sprintf("the next candidate, %s of %s, scores %.0f %% of it", g.Facts[rival.Fact].ID, g.Facts[rival.Fact].Object.Ref().Words(), 100*other), -2*math.Max(0, other-0.4))
 		} else if n > 0 {
 			add("rivals", "another candidate is likelier", -1-2*(1-c.Score/in.Candidates[0].Score))
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
 
@@ -20,6 +21,11 @@ func (k Key) String() string {
 		return k.Kind + "/" + k.Name
 	}
 	return k.Kind + "/" + k.Namespace + "/" + k.Name
+}
+
+// Ref is the key as Incidents name objects.
+func (k Key) Ref() v1alpha1.ObjectRef {
+	return v1alpha1.ObjectRef{Kind: k.Kind, Namespace: k.Namespace, Name: k.Name}
 }
 
 // Compare orders by kind, namespace and name.

@@ -35,7 +35,7 @@ type arrow struct {
 // to it.
 func layChain(s v1alpha1.IncidentStatus) chain {
 	type place struct{ column, row int }
-	key := func(o v1alpha1.ObjectRef, reason string) string { return name(o) + " " + reason }
+	key := func(o v1alpha1.ObjectRef, reason string) string { return o.Words() + " " + reason }
 	if s.FirstCause.Reason == v1alpha1.NoCauseRecorded || len(s.Chain) == 0 {
 		return chain{}
 	}

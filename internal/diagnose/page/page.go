@@ -44,7 +44,7 @@ type incident struct {
 // Write writes the page.
 func Write(w io.Writer, v Verdict) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"name": name, "time": clock, "percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }, "upper": upper, "impact": story.Impact,
+		"time": clock, "percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) }, "upper": upper, "impact": story.Impact,
 	}).Parse(source)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
@@ -65,18 +65,6 @@ func Write(w io.Writer, v Verdict) error {
 	}
 	_, err = w.Write(b.Bytes())
 	return err
-}
-
-// name is an object as people say it.
-func name(o v1alpha1.ObjectRef) string {
-	if o.Name == "" {
-		return "the cluster"
-	}
-	s := strings.ToLower(o.Kind) + "/" + o.Name
-	if o.Namespace != "" {
-		s += " in " + o.Namespace
-	}
-	return s
 }
 
 // clock is a time of any of the types that statuses have.

@@ -45,7 +45,7 @@ func Tell(in v1alpha1.IncidentStatus, now time.Time) string {
 	if c.Reason == v1alpha1.NoCauseRecorded {
 		line("First cause: none recorded. %s", strings.TrimPrefix(upper(c.Message), "No cause recorded for: "))
 	} else {
-		line("First cause: %s: %s.", name(c.Object), c.Message)
+		line("First cause: %s: %s.", c.Object.Words(), c.Message)
 		if k := facts.Kinds[c.Reason]; k.Means != "" {
 			line("  That means: %s (%s).", k.Means, c.Reason)
 		}
@@ -204,23 +204,15 @@ func of(names []string) string {
 func not(in v1alpha1.IncidentStatus) string {
 	var out []string
 	for _, r := range in.RuledOut {
-		s := name(r.Object) + " (" + r.Message + "): " + r.Why
+		s := r.Object.Words() + " (" + r.Message + "): " + r.Why
 		if len(s) > 160 {
-			s = name(r.Object) + " (" + r.Reason + "): " + r.Why
+			s = r.Object.Words() + " (" + r.Reason + "): " + r.Why
 		}
 		if out = append(out, s); len(out) == 2 {
 			break
 		}
 	}
 	return strings.Join(out, "; ")
-}
-
-func name(o v1alpha1.ObjectRef) string {
-	s := strings.ToLower(o.Kind) + "/" + o.Name
-	if o.Namespace != "" {
-		s += " in " + o.Namespace
-	}
-	return s
 }
 
 func upper(s string) string {
@@ -232,5 +224,5 @@ func upper(s string) string {
 
 // Over says what failed before, and when that ended.
 func Over(c v1alpha1.Cause, at, now time.Time) string {
-	return fmt.Sprintf("The last failure ended %s ago: %s: %s.", age(now.Sub(at)), name(c.Object), c.Message)
+	return fmt.Sprintf("The last failure ended %s ago: %s: %s.", age(now.Sub(at)), c.Object.Words(), c.Message)
 }

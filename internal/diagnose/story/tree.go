@@ -20,7 +20,7 @@ func Tree(w io.Writer, incidents []v1alpha1.IncidentStatus) error {
 			fmt.Fprintf(&b, "%s: %s\n", c.Reason, c.Message)
 			continue
 		}
-		fmt.Fprintf(&b, "%s %s: %s\n", name(c.Object), c.Reason, c.Message)
+		fmt.Fprintf(&b, "%s %s: %s\n", c.Object.Words(), c.Reason, c.Message)
 		below := map[string][]v1alpha1.Link{}
 		for _, l := range in.Chain {
 			k := node(l.From, l.FromReason)
@@ -32,7 +32,7 @@ func Tree(w io.Writer, incidents []v1alpha1.IncidentStatus) error {
 	return err
 }
 
-func node(o v1alpha1.ObjectRef, reason string) string { return name(o) + " " + reason }
+func node(o v1alpha1.ObjectRef, reason string) string { return o.Words() + " " + reason }
 
 func draw(b *strings.Builder, below map[string][]v1alpha1.Link, at, indent string) {
 	links := below[at]
@@ -41,7 +41,7 @@ func draw(b *strings.Builder, below map[string][]v1alpha1.Link, at, indent strin
 		if n == len(links)-1 {
 			branch, next = "└─ ", "   "
 		}
-		fmt.Fprintf(b, "%s%s%s %s: %s\n", indent, branch, name(l.To), l.ToReason, l.Sentence)
+		fmt.Fprintf(b, "%s%s%s %s: %s\n", indent, branch, l.To.Words(), l.ToReason, l.Sentence)
 		draw(b, below, node(l.To, l.ToReason), indent+next)
 	}
 }

@@ -76,7 +76,7 @@ func (d directory) handle(c crash, groups string, core *os.File) error {
 	place := cgrouppath.OfProcess(groups)
 	r.PodUID, r.ContainerID = place.PodUID, place.ContainerID
 	// A restarted container has another id: what limits it is its pod and program.
-	key := fileName(r.PodUID + "_" + filepath.Base(r.Executable))
+	key := fileName(r.PodUID + keySeparator + filepath.Base(r.Executable))
 	look, others, err := d.admit(key, c.time, s)
 	if err != nil {
 		return errors.Join(settingsErr, err)

@@ -1,6 +1,7 @@
 package coredump
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func TestEvict(t *testing.T) {
 		"more than its share":             {"d", 60, []string{"a1", "b1"}, false},
 		"not what is being written":       {"c", 45, []string{"a1", "b1"}, false},
 	} {
-		remove, ok := evict(all, "own", c.key, c.more, s)
+		remove, ok := evict(all, "own", c.key, c.more, Owners{}, s)
 		var got []string
 		for _, k := range remove {
 			got = append(got, k.path)
@@ -59,6 +60,75 @@ func TestEvict(t *testing.T) {
 		if !slices.Equal(got, c.want) || ok != c.ok {
 			t.Errorf("%s: removes %q (%t), want %q (%t)", name, got, ok, c.want, c.ok)
 		}
+	}
+}
+
+// The cores of a workload count together, whichever of its pods they are of.
+func TestEvictByWorkload(t *testing.T) {
+	s := Settings{ContainerBytes: 50, OwnerBytes: 60, TotalBytes: 1000}
+	o := Owners{Pods: map[string]string{"p1": "Deployment/shop/web", "p2": "Deployment/shop/web", "p3": "Deployment/shop/web", "p4": "Deployment/shop/cart"}}
+	all := []kept{{"c1", "p4_node", "0", 40}, {"w1", "p1_node", "1", 30}, {"w2", "p2_node", "2", 20}, {"n1", "_sshd", "3", 40}}
+	for name, c := range map[string]struct {
+		key  string
+		more int64
+		want []string
+		ok   bool
+	}{
+		"the third pod finds room":                {"p3_node", 10, nil, true},
+		"the first pod's goes for the third's":    {"p3_node", 20, []string{"w1"}, true},
+		"another workload has a share of its own": {"p4_node", 10, nil, true},
+		"what is no pod's has none":               {"_sshd", 10, nil, true},
+		"the workload's share is full":            {"p3_node", 61, []string{"w1", "w2"}, false},
+	} {
+		remove, ok := evict(all, "own", c.key, c.more, o, s)
+		var got []string
+		for _, k := range remove {
+			got = append(got, k.path)
+		}
+		if !slices.Equal(got, c.want) || ok != c.ok {
+			t.Errorf("%s: removes %q (%t), want %q (%t)", name, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// While a brake holds them, a workload's first cores stay and no more come.
+func TestHeldCores(t *testing.T) {
+	dir := directory(t.TempDir())
+	if err := dir.prepare("/bin/true", Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"p1_node@1-1.core", "p2_node@2-2.core", "p4_node@3-3.core"} {
+		if err := os.WriteFile(dir.kept()+"/"+name, make([]byte, 8192), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func(o Owners) {
+		t.Helper()
+		if err := SetOwners(string(dir), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const web, cart = "Deployment/shop/web", "Deployment/shop/cart"
+	set(Owners{Pods: map[string]string{"p1": web, "p2": web, "p4": cart}})
+	set(Owners{Pods: map[string]string{"p3": web}, Bytes: map[string]int64{web: 20 << 10}}) // the others are gone
+	var s Settings
+	s.complete()
+	for _, c := range []struct {
+		key  string
+		more int64
+		want string
+	}{{"p3_node", 4 << 10, ""}, {"p3_node", 5 << 10, "held"}, {"p4_node", 1 << 20, ""}, {"p9_node", 1 << 20, ""}} {
+		err := dir.room("own", c.key, c.more, s)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d bytes more of %s: %v, want %q", c.more, c.key, err, c.want)
+		}
+	}
+	if all, err := dir.list(); err != nil || len(all) != 3 {
+		t.Errorf("%d cores are left (%v)", len(all), err)
+	}
+	set(Owners{})
+	if got := dir.readOwners().Pods; len(got) != 3 {
+		t.Errorf("of pods whose cores are kept, %v are known", got)
 	}
 }
 

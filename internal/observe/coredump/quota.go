@@ -10,8 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names of kept cores: <key>@<nanoseconds>-<pid>.core, and .part while it is written.
+// Names of kept cores: <key>@<nanoseconds>-<pid>.core, and .part while it is written;
+// the key is <pod's UID>_<program>.
 const (
+	keySeparator  = "_"
 	keptSuffix    = ".core"
 	partSuffix    = ".part"
 	keptSeparator = "@"
@@ -43,36 +45,65 @@ func (d directory) list() ([]kept, error) {
 	return all, nil
 }
 
-// evict removes the oldest cores until those of the key, and all, are within the
-// limits with more bytes to come, and says whether they are then. The core that is
-// being written, own, stays, and so do those that others write.
-func evict(all []kept, own, key string, more int64, s Settings) (remove []kept, ok bool) {
-	var total, ofKey int64
+// share is a limit that a core counts for, with what counts for it.
+type share struct {
+	counts func(kept) bool
+	limit  int64
+	bytes  int64
+}
+
+// shares are those of a core with this key, narrowest first.
+func shares(key string, o Owners, s Settings) []*share {
+	out := []*share{{counts: func(k kept) bool { return k.key == key }, limit: s.ContainerBytes}}
+	if owner := o.of(key); owner != "" {
+		out = append(out, &share{counts: func(k kept) bool { return o.of(k.key) == owner }, limit: s.OwnerBytes})
+	}
+	return append(out, &share{counts: func(kept) bool { return true }, limit: s.TotalBytes})
+}
+
+// evict removes the oldest cores until those of the key, of its workload, and all, are
+// within the limits with more bytes to come, and says whether they are then. The core
+// that is being written, own, stays, and so do those that others write.
+func evict(all []kept, own, key string, more int64, o Owners, s Settings) (remove []kept, ok bool) {
+	limits := shares(key, o, s)
 	for _, k := range all {
-		total += k.bytes
-		if k.key == key {
-			ofKey += k.bytes
+		for _, l := range limits {
+			if l.counts(k) {
+				l.bytes += k.bytes
+			}
 		}
 	}
-	over := func() (keyOnly, any bool) {
-		return ofKey+more > s.ContainerBytes, total+more > s.TotalBytes
-	}
+	over := func(l *share) bool { return l.bytes+more > l.limit }
 	for _, k := range all {
-		ofThis, any := over()
-		if !ofThis && !any {
-			break
-		}
-		if k.path == own || strings.HasSuffix(k.path, partSuffix) || !any && k.key != key {
+		if k.path == own || strings.HasSuffix(k.path, partSuffix) || !slices.ContainsFunc(limits, func(l *share) bool { return over(l) && l.counts(k) }) {
 			continue
 		}
 		remove = append(remove, k)
-		total -= k.bytes
-		if k.key == key {
-			ofKey -= k.bytes
+		for _, l := range limits {
+			if l.counts(k) {
+				l.bytes -= k.bytes
+			}
 		}
 	}
-	ofThis, any := over()
-	return remove, !ofThis && !any
+	return remove, !slices.ContainsFunc(limits, over)
+}
+
+// held says that a workload's cores would exceed what is left to them.
+func held(all []kept, key string, more int64, o Owners) error {
+	owner := o.of(key)
+	limit, ok := o.Bytes[owner]
+	if owner == "" || !ok {
+		return nil
+	}
+	for _, k := range all {
+		if o.of(k.key) == owner {
+			more += k.bytes
+		}
+	}
+	if more <= limit {
+		return nil
+	}
+	return fmt.Errorf("the cores of %s are held: they may take %d MiB here", owner, limit>>20)
 }
 
 // room makes room for more bytes of a core, by removing older ones.
@@ -86,7 +117,11 @@ func (d directory) room(own, key string, more int64, s Settings) error {
 	if err != nil {
 		return err
 	}
-	remove, ok := evict(all, own, key, more, s)
+	o := d.readOwners()
+	if err := held(all, key, more, o); err != nil {
+		return err
+	}
+	remove, ok := evict(all, own, key, more, o, s)
 	if !ok {
 		return fmt.Errorf("the quota of %d MiB for cores is used up by those that are being written", s.TotalBytes>>20)
 	}

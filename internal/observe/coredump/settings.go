@@ -19,6 +19,9 @@ type Settings struct {
 	MaxBytes int64 `json:"maxBytes,omitempty"`
 	// ContainerBytes is what all cores of one container may take. Default 1 GiB.
 	ContainerBytes int64 `json:"containerBytes,omitempty"`
+	// OwnerBytes is what all cores of one workload may take, over all its pods here.
+	// Default 1 GiB.
+	OwnerBytes int64 `json:"ownerBytes,omitempty"`
 	// TotalBytes is what all cores may take. Default 2 GiB.
 	TotalBytes int64 `json:"totalBytes,omitempty"`
 	// MinFree is the share of the file system that cores leave free. Default 0.15,
@@ -41,6 +44,7 @@ type Settings struct {
 func (s *Settings) complete() {
 	set(&s.MaxBytes, 512<<20)
 	set(&s.ContainerBytes, 1<<30)
+	set(&s.OwnerBytes, 1<<30)
 	set(&s.TotalBytes, 2<<30)
 	set(&s.MinFree, 0.15)
 	set(&s.Burst, 3)
@@ -68,6 +72,7 @@ func (d directory) former() string   { return d.in(corepattern.Former) }
 func (d directory) kept() string     { return d.in("kept") }
 func (d directory) reports() string  { return d.in("reports") }
 func (d directory) limits() string   { return d.in("limits") }
+func (d directory) owners() string   { return d.in("owners.json") }
 func (d directory) lock() string     { return d.in("lock") }
 
 // load reads the settings; without a file they are the defaults.

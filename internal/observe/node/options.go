@@ -43,6 +43,9 @@ type Options struct {
 	CoreDir     string
 	CoreHandler string
 	Cores       coredump.Settings
+	// CoreLimits are what is left, here, to the core dumps of workloads that are held,
+	// as Deployment/shop/web. Default: none is held.
+	CoreLimits func() map[string]int64
 
 	// Period is that of the samples. Default 10 s. Disks and metrics are looked at
 	// less often.
@@ -69,6 +72,9 @@ func (o *Options) complete() error {
 	}
 	if o.Owners == nil {
 		o.Owners = func(record.Ref) []record.Ref { return nil }
+	}
+	if o.CoreLimits == nil {
+		o.CoreLimits = func() map[string]int64 { return nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

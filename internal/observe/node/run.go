@@ -64,6 +64,9 @@ func (n *observer) sources(runtime *pods.CRI) []source {
 	}
 	if n.CoreDir != "" {
 		all = append(all, source{"cores", n.cores})
+		if runtime != nil {
+			all = append(all, source{"core owners", n.coreOwners})
+		}
 	}
 	if len(n.Gatherers) > 0 {
 		all = append(all, source{"metrics", n.metrics})

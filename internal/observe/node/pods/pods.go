@@ -9,6 +9,7 @@ package pods
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -64,6 +65,7 @@ type Tracker struct {
 	mu         sync.Mutex // guards what follows
 	containers map[string]*known
 	pods       map[string]record.Ref
+	workloads  map[string]record.Ref // by the pods' UIDs
 	listed     time.Time
 }
 
@@ -74,7 +76,7 @@ type known struct {
 
 // New returns a tracker that knows nothing yet.
 func New(r Runtime) *Tracker {
-	return &Tracker{runtime: r, now: time.Now, containers: map[string]*known{}, pods: map[string]record.Ref{}}
+	return &Tracker{runtime: r, now: time.Now, containers: map[string]*known{}, pods: map[string]record.Ref{}, workloads: map[string]record.Ref{}}
 }
 
 // Run keeps up with the runtime until ctx ends. While the runtime is away, what
@@ -123,7 +125,7 @@ func (t *Tracker) List(ctx context.Context) error {
 	now := t.now()
 	t.listed = now
 	for _, s := range sandboxes.Items {
-		t.add(Container{Pod: podOf(s.Labels), ID: s.Id, Sandbox: true}, now)
+		t.addSandbox(s.Id, s.Labels, now)
 	}
 	for _, c := range containers.Containers {
 		t.add(Container{Pod: podOf(c.Labels), Name: c.Labels[labelContainer], ID: c.Id, Restarts: c.Annotations[annotation]}, now)
@@ -136,6 +138,7 @@ func (t *Tracker) List(ctx context.Context) error {
 		}
 		t.pods[k.Pod.UID] = k.Pod
 	}
+	maps.DeleteFunc(t.workloads, func(uid string, _ record.Ref) bool { _, there := t.pods[uid]; return !there })
 	return nil
 }
 
@@ -151,6 +154,22 @@ func (t *Tracker) add(c Container, now time.Time) {
 	t.pods[c.Pod.UID] = c.Pod
 }
 
+// addSandbox adds a pod's sandbox, which alone has the pod's labels.
+func (t *Tracker) addSandbox(id string, labels map[string]string, now time.Time) {
+	pod := podOf(labels)
+	t.add(Container{Pod: pod, ID: id, Sandbox: true}, now)
+	if pod.Name != "" {
+		t.workloads[pod.UID] = Workload(pod, labels)
+	}
+}
+
+// Workloads are those of the pods that are known, by the pods' UIDs.
+func (t *Tracker) Workloads() map[string]record.Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.workloads)
+}
+
 // take learns a container from its creation.
 func (t *Tracker) take(e *cri.ContainerEventResponse) {
 	if e.ContainerEventType != cri.ContainerEventType_CONTAINER_CREATED_EVENT && e.ContainerEventType != cri.ContainerEventType_CONTAINER_STARTED_EVENT || e.PodSandboxStatus == nil {
@@ -159,7 +178,7 @@ func (t *Tracker) take(e *cri.ContainerEventResponse) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, pod := t.now(), podOf(e.PodSandboxStatus.Labels)
-	t.add(Container{Pod: pod, ID: e.PodSandboxStatus.Id, Sandbox: true}, now)
+	t.addSandbox(e.PodSandboxStatus.Id, e.PodSandboxStatus.Labels, now)
 	for _, c := range e.ContainersStatuses {
 		t.add(Container{Pod: pod, Name: c.Labels[labelContainer], ID: c.Id, Restarts: c.Annotations[annotation]}, now)
 	}
