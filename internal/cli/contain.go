@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/user"
 	"slices"
 	"strings"
@@ -13,16 +12,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
-	"github.com/bulkhead-k8s/bulkhead/internal/config"
 	"github.com/bulkhead-k8s/bulkhead/internal/contain/store"
 )
 
 func (a *app) contain() *cobra.Command {
-	cmd := &cobra.Command{
+	return a.family(&cobra.Command{
 		Use:   "contain",
 		Short: "See, explain, release and try what keeps failures from spreading",
 		Long: `See what the containment holds: automatic actions on a workload that fails for its
@@ -32,45 +28,20 @@ brakes and policies.`,
   bulkhead contain explain scaleup-web-1a2b3c4d
   bulkhead contain release scaleup-web-1a2b3c4d
   bulkhead contain simulate --policy strict.yaml --since 2h`),
-		Args: a.noCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.containList(), a.containExplain(), a.containRelease(), a.containSimulate())
-	return cmd
+	}, a.containList(), a.containExplain(), a.containRelease(), a.containSimulate())
 }
 
 // brakesOf declares the flags that say which cluster is meant, and returns how to
 // reach its brakes.
 func (a *app) brakesOf(cmd *cobra.Command) func() (*store.API, error) {
-	var kubeconfig, kubeContext string
-	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: that of this machine's cluster, else the current one)")
-	cmd.Flags().StringVar(&kubeContext, "context", "", "context of the kubeconfig")
-	load := a.locate(cmd)
+	access := a.clusterOf(cmd)
 	return func() (*store.API, error) {
-		c, err := load()
+		c, err := access()
 		if err != nil {
 			return nil, err
 		}
-		access, err := accessTo(c, kubeconfig, kubeContext, cmd.Flags().Changed("data-dir"))
-		if err != nil {
-			return nil, err
-		}
-		return store.New(access)
+		return store.New(c)
 	}
-}
-
-// accessTo is the way to the cluster that is named, or else to this machine's, or
-// else to the current kubeconfig's.
-func accessTo(c *config.Config, kubeconfig, kubeContext string, own bool) (*rest.Config, error) {
-	if _, err := os.Stat(c.WriteKubeconfig); kubeconfig == "" && kubeContext == "" && (own || err == nil) {
-		access, err := clientcmd.BuildConfigFromFlags("", c.WriteKubeconfig)
-		if err != nil {
-			return nil, fmt.Errorf("read the cluster's kubeconfig: %w", err)
-		}
-		return access, nil
-	}
-	access, _, err := readKubeconfig(kubeconfig, kubeContext)
-	return access, err
 }
 
 func (a *app) containList() *cobra.Command {

@@ -29,7 +29,7 @@ that a value changed, but has no values.`,
   bulkhead history deploy/web --at 10:42`),
 		Args: a.args(cobra.RangeArgs(1, 2)),
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&namespace, "namespace", "n", "default", "namespace of the object")
 	flags.Var(&at, "at", "show the object as it was at this time, as 10:42 or 30m")
@@ -47,11 +47,10 @@ that a value changed, but has no values.`,
 		if !at.time.IsZero() && (diff || !since.time.IsZero()) {
 			return usageError{errors.New("--at shows one state: --diff and --since have no meaning with it")}
 		}
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		reply, err := client.History(cmd.Context(), admin.HistoryRequest{
 			Object: admin.Object{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}, At: at.time, From: since.time,
@@ -132,14 +131,10 @@ func (a *app) printSteps(steps []admin.HistoryStep, diff bool) error {
 }
 
 func (a *app) journal() *cobra.Command {
-	cmd := &cobra.Command{
+	return a.family(&cobra.Command{
 		Use:   "journal",
 		Short: "Export what the journal has",
-		Args:  a.noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.journalExport())
-	return cmd
+	}, a.journalExport())
 }
 
 func (a *app) journalExport() *cobra.Command {
@@ -151,15 +146,14 @@ func (a *app) journalExport() *cobra.Command {
   bulkhead journal export - | zstdcat | jq -c 'select(.type == "exit")'`),
 		Args: a.args(cobra.ExactArgs(1)),
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	cmd.Flags().Var(&since, "since", "leave out what was before this time, as 2h or 10:42")
 	cmd.Flags().Var(&until, "until", "leave out what was after this time")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		request := admin.ExportRequest{From: since.time, To: until.time}
 		if args[0] == "-" {

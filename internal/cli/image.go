@@ -16,14 +16,10 @@ import (
 )
 
 func (a *app) image() *cobra.Command {
-	cmd := &cobra.Command{
+	return a.family(&cobra.Command{
 		Use:   "image",
 		Short: "Import, list and build container images",
-		Args:  a.noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.imageImport(), a.imageList(), a.imageBuildFromDir())
-	return cmd
+	}, a.imageImport(), a.imageList(), a.imageBuildFromDir())
 }
 
 func (a *app) imageImport() *cobra.Command {
@@ -36,13 +32,12 @@ them, compressed or not. "-" reads one from standard input.`,
   docker save app:1 | bulkhead image import -`),
 		Args: a.args(cobra.MinimumNArgs(1)),
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		for _, name := range args {
 			if err := a.importFrom(cmd.Context(), client, name); err != nil {
@@ -87,14 +82,13 @@ func (a *app) imageList() *cobra.Command {
   bulkhead image list -o json`),
 		Args: a.noArgs,
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	output := addOutput(cmd, table, asJSON, asYAML)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		images, err := client.ListImages(cmd.Context())
 		if err != nil {
@@ -127,7 +121,7 @@ registry nor another tool; the same content gives the same digest.`,
   bulkhead image build-from-dir ./site -t site:1 --write site.tar`),
 		Args: a.args(cobra.ExactArgs(1)),
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&tags, "tag", "t", nil, "name of the image, as app:1 or registry/app:1 (repeatable)")
 	flags.StringVar(&output, "write", "", "write an archive to this file instead of loading the image")
@@ -153,11 +147,10 @@ registry nor another tool; the same content gives the same digest.`,
 		if output != "" {
 			return image.WriteArchiveFile(output, images)
 		}
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		reader, writer := io.Pipe()
 		go func() { writer.CloseWithError(image.WriteArchive(writer, images)) }()

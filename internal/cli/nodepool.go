@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) nodepool() *cobra.Command {
-	cmd := &cobra.Command{
+	return a.family(&cobra.Command{
 		Use:     "nodepool",
 		Aliases: []string{"nodepools"},
 		Short:   "List, explain and scale the pools of nodes",
@@ -32,26 +32,15 @@ shrink when they are not needed, and mend their nodes. docs/nodepools.md says ho
 		Example: a.text(`  bulkhead nodepool list
   bulkhead nodepool explain
   bulkhead nodepool scale web 5`),
-		Args: a.noCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.nodepoolList(), a.nodepoolExplain(), a.nodepoolScale())
-	return cmd
+	}, a.nodepoolList(), a.nodepoolExplain(), a.nodepoolScale())
 }
 
 // poolsOf declares the flags that say which cluster is meant, and returns a client for
 // its node pools.
 func (a *app) poolsOf(cmd *cobra.Command) func() (rest.Interface, error) {
-	var kubeconfig, kubeContext string
-	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: that of this machine's cluster, else the current one)")
-	cmd.Flags().StringVar(&kubeContext, "context", "", "context of the kubeconfig")
-	load := a.locate(cmd)
+	cluster := a.clusterOf(cmd)
 	return func() (rest.Interface, error) {
-		c, err := load()
-		if err != nil {
-			return nil, err
-		}
-		access, err := accessTo(c, kubeconfig, kubeContext, cmd.Flags().Changed("data-dir"))
+		access, err := cluster()
 		if err != nil {
 			return nil, err
 		}
@@ -126,14 +115,13 @@ func (a *app) nodepoolExplain() *cobra.Command {
   bulkhead nodepool explain web -o json`),
 		Args: a.args(cobra.MaximumNArgs(1)),
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	output := addOutput(cmd, table, asJSON, asYAML)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		reply, err := client.NodePools(cmd.Context(), admin.NodePoolsRequest{Pool: strings.Join(args, "")})
 		if err != nil {

@@ -11,14 +11,10 @@ import (
 )
 
 func (a *app) service() *cobra.Command {
-	cmd := &cobra.Command{
+	return a.family(&cobra.Command{
 		Use:   "service",
 		Short: "Let systemd run the cluster, also after a reboot",
-		Args:  a.noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.serviceInstall(), a.serviceUninstall())
-	return cmd
+	}, a.serviceInstall(), a.serviceUninstall())
 }
 
 // errNoSystemd says what to do instead.

@@ -24,14 +24,13 @@ command line makes no sense, 3 no daemon runs.`,
   until bulkhead status >/dev/null; do sleep 1; done`),
 		Args: a.noArgs,
 	}
-	load := a.locate(cmd)
+	daemon := a.daemonOf(cmd)
 	output := addOutput(cmd, table, asJSON, asYAML)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := load()
+		client, err := daemon()
 		if err != nil {
 			return err
 		}
-		client := a.client(c)
 		defer client.Close()
 		status, err := client.Status(cmd.Context())
 		if err != nil {

@@ -27,14 +27,10 @@ type newToken struct {
 }
 
 func (a *app) token() *cobra.Command {
-	cmd := &cobra.Command{
+	return a.family(&cobra.Command{
 		Use:   "token",
 		Short: "Let other machines join: make, list and delete tokens",
-		Args:  a.noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenDelete())
-	return cmd
+	}, a.tokenCreate(), a.tokenList(), a.tokenDelete())
 }
 
 func (a *app) tokenCreate() *cobra.Command {

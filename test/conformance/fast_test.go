@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -71,22 +70,7 @@ func TestFastProfile(t *testing.T) {
 
 func startCluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience(2*time.Minute))
-	defer cancel()
-	c, err := cluster.New(ctx, cluster.Options{Label: "bh-conf"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			c.WriteLogs(os.Stderr, 60)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience(2*time.Minute))
-		defer cancel()
-		if err := c.Remove(ctx); err != nil {
-			t.Errorf("remove the cluster: %v", err)
-		}
-	})
+	c, ctx := cluster.For(t, 2*time.Minute, cluster.Options{Label: "bh-conf"})
 	if err := c.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

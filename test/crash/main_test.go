@@ -49,33 +49,9 @@ func newMachine(t *testing.T, o cluster.Options) *machine {
 // newMachineAlone is for a test of what the whole machine has once.
 func newMachineAlone(t *testing.T, o cluster.Options) *machine {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: clusters take seconds to start")
-	}
-	if err := cluster.Supported(); err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience(testLimit))
-	t.Cleanup(cancel)
 	o.Label = "bh-crash"
-	c, err := cluster.New(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &machine{T: t, Cluster: c, ctx: ctx}
-	t.Cleanup(func() {
-		if t.Failed() {
-			var logs strings.Builder
-			c.WriteLogs(&logs, 40)
-			t.Log(logs.String())
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := c.Remove(ctx); err != nil {
-			t.Errorf("clean up: %v", err)
-		}
-	})
-	return m
+	c, ctx := cluster.For(t, testLimit, o)
+	return &machine{T: t, Cluster: c, ctx: ctx}
 }
 
 // simulated needs no containers and so starts fast; it is enough where the

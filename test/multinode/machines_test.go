@@ -107,18 +107,7 @@ func (m *machines) machine(o cluster.Options) *cluster.Cluster {
 	m.must(err)
 	c, err := cluster.New(m.ctx, o)
 	m.must(err)
-	m.Cleanup(func() {
-		if m.Failed() {
-			var logs strings.Builder
-			c.WriteLogs(&logs, 40)
-			m.Log(logs.String())
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := c.Remove(ctx); err != nil {
-			m.Errorf("clean up: %v", err)
-		}
-	})
+	m.Cleanup(func() { c.RemoveWith(m.T) })
 	return c
 }
 

@@ -33,26 +33,7 @@ var consequences = []string{
 }
 
 func TestWarStory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: a cluster takes minutes")
-	}
-	if err := cluster.Supported(); err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cluster.Patience(testLimit))
-	defer cancel()
-	c, err := cluster.New(ctx, cluster.Options{Label: "bh-war"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if t.Failed() {
-			c.WriteLogs(t.Output(), 60)
-		}
-		if err := c.Remove(context.WithoutCancel(ctx)); err != nil {
-			t.Error(err)
-		}
-	}()
+	c, ctx := cluster.For(t, testLimit, cluster.Options{Label: "bh-war"})
 	if err := c.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
