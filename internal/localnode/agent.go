@@ -25,9 +25,31 @@ func (p Place) WriteSettings(settings map[string]any) error {
 	return nil
 }
 
+// ForgetToken takes the token out of the settings: who has joined has a certificate.
+func (p Place) ForgetToken() error {
+	data, err := os.ReadFile(p.Settings())
+	settings := map[string]any{}
+	if err == nil {
+		err = yaml.Unmarshal(data, &settings)
+	}
+	if err != nil {
+		return fmt.Errorf("read the settings of node %s: %w", p.Name, err)
+	}
+	delete(settings, "token")
+	return p.WriteSettings(settings)
+}
+
+// maxLog is the size from which the log is put aside at the next start.
+const maxLog = 10 << 20
+
 // Start starts the agent in the node's network namespace and a session of its own, so
 // that it outlives us. The caller waits for the command.
 func (p Place) Start(executable string) (*exec.Cmd, error) {
+	if info, err := os.Stat(p.Log()); err == nil && info.Size() > maxLog {
+		if err := os.Rename(p.Log(), p.Log()+".1"); err != nil {
+			return nil, fmt.Errorf("put the old log of node %s aside: %w", p.Name, err)
+		}
+	}
 	log, err := os.OpenFile(p.Log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of node %s: %w", p.Name, err)

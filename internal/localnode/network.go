@@ -59,7 +59,7 @@ func (n Network) free() error {
 
 func (n Network) makeBridge(server string) (netlink.Link, error) {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = n.Bridge
+	attrs.Name, attrs.HardwareAddr = n.Bridge, hardware(n.Gateway())
 	bridge := &netlink.Bridge{LinkAttrs: attrs}
 	if err := netlink.LinkAdd(bridge); err != nil {
 		return nil, err
@@ -91,6 +91,14 @@ func (n Network) has(bridge netlink.Link) bool {
 	return false
 }
 
+// hardware is the hardware address of who has an address: always the same one, so that
+// nobody on the bridge remembers another. Without one of its own a bridge takes the
+// lowest of its ports', and whenever these change, all nodes miss it for half a minute.
+func hardware(a netip.Addr) net.HardwareAddr {
+	four := a.As4()
+	return net.HardwareAddr{0x02, 0xb8, four[0], four[1], four[2], four[3]} // 02: given locally
+}
+
 func address(a netip.Addr, within netip.Prefix) *netlink.Addr {
 	return &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(within.Bits(), a.BitLen())}}
 }
@@ -116,7 +124,8 @@ func (p Place) connect(n Network, a netip.Addr) error {
 	const inside = "eth0"
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MasterIndex, attrs.Flags = p.Link(), bridge.Attrs().Index, net.FlagUp
-	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: inside, PeerNamespace: netlink.NsFd(space)}); err != nil {
+	cable := &netlink.Veth{LinkAttrs: attrs, PeerName: inside, PeerNamespace: netlink.NsFd(space), PeerHardwareAddr: hardware(a)}
+	if err := netlink.LinkAdd(cable); err != nil {
 		return fmt.Errorf("make interface %s: %w", p.Link(), err)
 	}
 	in, err := netlink.NewHandleAt(space)
@@ -224,19 +233,18 @@ func Bridges(server string) ([]netlink.Link, error) {
 	return ours, nil
 }
 
-// Remove removes the bridge, and what the packet filter has for it.
-func (n Network) Remove(ctx context.Context, server string) error {
-	bridges, err := Bridges(server)
-	if err != nil {
-		return err
+// RemoveBridge removes one of those of a server's nodes, and what the packet filter has
+// for it.
+func RemoveBridge(ctx context.Context, server, name string) error {
+	link, err := netlink.LinkByName(name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
 	}
-	for _, bridge := range bridges {
-		if bridge.Attrs().Name == n.Bridge {
-			err = netlink.LinkDel(bridge)
-		}
+	if err == nil {
+		err = netlink.LinkDel(link)
 	}
 	if err != nil {
-		return fmt.Errorf("remove interface %s: %w", n.Bridge, err)
+		return fmt.Errorf("remove interface %s: %w", name, err)
 	}
 	return setRules(ctx, server)
 }
@@ -266,17 +274,15 @@ func setRules(ctx context.Context, server string) error {
 	return netfilter.SetNodes(ctx, ranges)
 }
 
-// RemoveBridges removes those of a server's nodes, with the packet filter's rules.
+// RemoveBridges removes all those of a server's nodes.
 func RemoveBridges(ctx context.Context, server string) error {
 	bridges, err := Bridges(server)
-	if err != nil || len(bridges) == 0 {
+	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, bridge := range bridges {
-		if err := netlink.LinkDel(bridge); err != nil {
-			errs = append(errs, fmt.Errorf("remove interface %s: %w", bridge.Attrs().Name, err))
-		}
+		errs = append(errs, RemoveBridge(ctx, server, bridge.Attrs().Name))
 	}
-	return errors.Join(append(errs, netfilter.RemoveNodes(ctx))...)
+	return errors.Join(errs...)
 }

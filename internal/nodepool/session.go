@@ -41,7 +41,7 @@ type session struct {
 // kept is what a session has of one pool. Its status is ahead of the API server's
 // until it is written.
 type kept struct {
-	spec   v1alpha1.PoolProvider
+	spec   v1alpha1.NodePoolSpec // as far as its provider has it, see machines
 	uid    string
 	worker *worker
 	stop   context.CancelFunc
@@ -140,10 +140,11 @@ func (s *session) keep(ctx context.Context, pools []*v1alpha1.NodePool) {
 	for _, p := range pools {
 		there[p.Name] = true
 		k := s.byPool[p.Name]
-		if k != nil && k.uid == string(p.UID) && equality.Semantic.DeepEqual(k.spec, p.Spec.Provider) && k.worker != nil {
+		spec := machines(p.Spec)
+		if k != nil && k.uid == string(p.UID) && equality.Semantic.DeepEqual(k.spec, spec) && k.worker != nil {
 			continue
 		}
-		next := &kept{spec: *p.Spec.Provider.DeepCopy(), uid: string(p.UID), status: *p.Status.DeepCopy()}
+		next := &kept{spec: spec, uid: string(p.UID), status: *p.Status.DeepCopy()}
 		if k != nil {
 			k.end()
 			if k.uid == next.uid {
@@ -172,6 +173,13 @@ func (s *session) keep(ctx context.Context, pools []*v1alpha1.NodePool) {
 			s.c.metrics.forget(name)
 		}
 	}
+}
+
+// machines is what of a pool's spec says how machines are made. A provider keeps it, so
+// a change of it makes another.
+func machines(s v1alpha1.NodePoolSpec) v1alpha1.NodePoolSpec {
+	s = *s.DeepCopy()
+	return v1alpha1.NodePoolSpec{Machine: s.Machine, Labels: s.Labels, Taints: s.Taints, Provider: s.Provider}
 }
 
 func (k *kept) end() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkhead-k8s/bulkhead/internal/localnode"
 	"github.com/bulkhead-k8s/bulkhead/internal/nodepool/decide"
+	"github.com/bulkhead-k8s/bulkhead/internal/runtime/process"
 )
 
 // Options of a Host. All are required.
@@ -48,7 +49,7 @@ type Host struct {
 type node struct {
 	place  localnode.Place
 	record localnode.Record
-	plan   *plan // nil once it is made
+	plan   *plan // nil for one that another daemon has made
 	// deleting says that it is being taken away.
 	deleting bool
 	// stop ends what keeps it, which closes kept.
@@ -57,7 +58,7 @@ type node struct {
 }
 
 // NewHost takes over the nodes that an earlier daemon has left: those that live are
-// watched, those that do not are started, and those that are half made are removed.
+// watched, those that were ready once are started, and the rest is removed.
 func NewHost(o Options) (*Host, error) {
 	if err := refuse(gather(), false); err != nil {
 		return nil, err
@@ -72,24 +73,51 @@ func NewHost(o Options) (*Host, error) {
 	}
 	h := &Host{o: o, machine: machine, nodes: map[string]*node{}, starts: make(chan struct{}, max(1, runtime.NumCPU()))}
 	h.ctx, h.end = context.WithCancel(context.Background())
+	var parts []localnode.Place
 	for _, place := range places {
 		record, err := place.Load()
-		if err != nil {
+		keep := false
+		if err == nil {
+			keep, err = keeps(record, place)
+		}
+		switch {
+		case err != nil:
 			h.Close()
 			return nil, err
+		case keep:
+			h.add(place, *record, nil)
+		default:
+			parts = append(parts, place)
 		}
-		if record == nil || record.State == localnode.Making || record.State == localnode.Removing {
-			slog.Warn("a local node of which there is only a part is removed", "node", place.Name)
-			h.group.Go(func() {
-				if err := h.takeAway(h.ctx, place); err != nil && h.ctx.Err() == nil {
-					slog.Error("a part of a local node is left", "node", place.Name, "err", err)
-				}
-			})
-			continue
-		}
-		h.add(place, *record, nil)
 	}
+	// Once it is known which bridges are in use.
+	h.group.Go(func() { h.clear(parts) })
 	return h, nil
+}
+
+// clear removes what there is of nodes that were half made, or half removed.
+func (h *Host) clear(parts []localnode.Place) {
+	for _, place := range parts {
+		slog.Warn("a local node of which there is only a part is removed", "node", place.Name)
+		if err := h.takeAway(h.ctx, place); err != nil && h.ctx.Err() == nil {
+			slog.Error("a part of a local node is left", "node", place.Name, "err", err)
+		}
+	}
+	if err := h.tidy(h.ctx); err != nil && h.ctx.Err() == nil {
+		slog.Error("local nodes", "err", err)
+	}
+}
+
+// keeps says whether a node that another daemon has left is taken over.
+func keeps(r *localnode.Record, place localnode.Place) (bool, error) {
+	switch {
+	case r == nil || r.State == localnode.Removing:
+		return false, nil
+	case r.State == localnode.Making:
+		found, err := process.Find(place.Owner())
+		return len(found) > 0, err
+	}
+	return true, nil
 }
 
 // Close lets go of the nodes; they go on.
@@ -193,22 +221,30 @@ func (h *Host) delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return h.tidy(ctx, n.record.Network)
+	return h.tidy(ctx)
 }
 
-// tidy removes a bridge that no node is connected to.
-func (h *Host) tidy(ctx context.Context, network localnode.Network) error {
+// tidy removes the bridges that no node is connected to.
+func (h *Host) tidy(ctx context.Context) error {
 	h.network.Lock()
 	defer h.network.Unlock()
+	bridges, err := localnode.Bridges(h.o.DataDir)
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
 	h.mu.Lock()
 	for _, n := range h.nodes {
-		if n.record.Network.Bridge == network.Bridge {
-			h.mu.Unlock()
-			return nil
-		}
+		used[n.record.Network.Bridge] = true
 	}
 	h.mu.Unlock()
-	return network.Remove(ctx, h.o.DataDir)
+	var errs []error
+	for _, bridge := range bridges {
+		if name := bridge.Attrs().Name; !used[name] {
+			errs = append(errs, localnode.RemoveBridge(ctx, h.o.DataDir, name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // note changes a node's record, here and on the disk.
@@ -230,17 +266,16 @@ func (h *Host) keep(ctx context.Context, n *node) {
 	case n.record.State == localnode.Failed:
 		return
 	case n.plan != nil:
-		began := time.Now()
-		if a, err = h.make(ctx, n); err == nil {
-			slog.Info("local node is ready", "node", n.place.Name, "after", time.Since(began).Round(time.Millisecond))
-		}
+		a, err = h.make(ctx, n)
+	case n.record.State == localnode.Making:
+		a, err = h.finish(ctx, n)
 	default:
 		a, err = h.takeOver(ctx, n)
 	}
 	switch {
 	case ctx.Err() != nil:
 		return
-	case err != nil && n.plan != nil:
+	case err != nil && n.record.State == localnode.Making:
 		slog.Error("a local node was not made", "node", n.place.Name, "err", err)
 		if err := h.note(n, func(r *localnode.Record) { r.State, r.Error = localnode.Failed, err.Error() }); err != nil {
 			slog.Error("local nodes", "err", err)

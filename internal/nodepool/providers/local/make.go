@@ -58,12 +58,6 @@ func (a *agent) finish(status int) {
 
 // make makes a node and returns once it is ready.
 func (h *Host) make(ctx context.Context, n *node) (*agent, error) {
-	select {
-	case h.starts <- struct{}{}:
-		defer func() { <-h.starts }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	if err := h.connect(ctx, n); err != nil {
 		return nil, err
 	}
@@ -84,11 +78,15 @@ func (h *Host) make(ctx context.Context, n *node) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	// From now on it needs no token: it has its certificate.
-	if err := n.place.WriteSettings(n.plan.settings(h.o.Cluster, n.place.Name, n.record.Address, "")); err != nil {
-		return nil, err
+	return a, h.made(n)
+}
+
+// made notes that a node has joined.
+func (h *Host) made(n *node) error {
+	if err := n.place.ForgetToken(); err != nil {
+		return err
 	}
-	return a, h.note(n, func(r *localnode.Record) { r.State = localnode.Made })
+	return h.note(n, func(r *localnode.Record) { r.State = localnode.Made })
 }
 
 func (h *Host) revoke(token string) {
@@ -112,15 +110,27 @@ func (h *Host) connect(ctx context.Context, n *node) error {
 	return n.place.Connect(n.record.Network, n.record.Address)
 }
 
-// takeOver finds the agent of a node that was made before, or starts it: a machine
-// that was off when this one was started.
+// takeOver finds the agent of a node that another daemon has made, or starts it: a
+// machine that was off when this one was started.
 func (h *Host) takeOver(ctx context.Context, n *node) (*agent, error) {
-	running, err := process.Find(n.place.Owner())
+	a, err := running(n.place)
+	if err != nil || a != nil {
+		return a, err
+	}
+	if err := h.connect(ctx, n); err != nil {
+		return nil, err
+	}
+	return h.start(ctx, n)
+}
+
+// running is a node's agent that another daemon has started; nil if there is none.
+func running(place localnode.Place) (*agent, error) {
+	all, err := process.Find(place.Owner())
 	if err != nil {
 		return nil, err
 	}
-	for _, found := range running {
-		handle, err := n.place.Owner().Open(found)
+	for _, found := range all {
+		handle, err := place.Owner().Open(found)
 		if errors.Is(err, process.ErrEnded) {
 			continue
 		}
@@ -129,20 +139,39 @@ func (h *Host) takeOver(ctx context.Context, n *node) (*agent, error) {
 		}
 		a := &agent{ended: make(chan struct{}), ready: time.Now()}
 		go func() { // ends with the agent, which is not ours to wait for
-			_ = handle.Wait(context.WithoutCancel(ctx))
+			_ = handle.Wait(context.Background())
 			_ = handle.Close()
 			a.finish(-1)
 		}()
 		return a, nil
 	}
-	if err := h.connect(ctx, n); err != nil {
+	return nil, nil
+}
+
+// finish waits for a node that was on its way when the daemon that made it ended.
+func (h *Host) finish(ctx context.Context, n *node) (*agent, error) {
+	a, err := running(n.place)
+	if err == nil && a == nil {
+		err = errEnded
+	}
+	if err == nil {
+		err = awaitReady(ctx, n.place, a)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return h.start(ctx, n)
+	return a, h.made(n) // its token expires
 }
 
 // start starts a node's agent and returns once the node is ready.
 func (h *Host) start(ctx context.Context, n *node) (*agent, error) {
+	select {
+	case h.starts <- struct{}{}:
+		defer func() { <-h.starts }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	began := time.Now()
 	if n.record.DiskBytes > 0 {
 		if err := n.place.MountDisk(ctx); err != nil {
 			return nil, err
@@ -153,7 +182,7 @@ func (h *Host) start(ctx context.Context, n *node) (*agent, error) {
 		return nil, err
 	}
 	a := &agent{ended: make(chan struct{})}
-	go func() { // as in takeOver
+	go func() { // as in running
 		_ = command.Wait()
 		a.finish(command.ProcessState.ExitCode())
 	}()
@@ -163,6 +192,7 @@ func (h *Host) start(ctx context.Context, n *node) (*agent, error) {
 	a.mu.Lock()
 	a.ready = time.Now()
 	a.mu.Unlock()
+	slog.Info("local node is ready", "node", n.place.Name, "after", a.ready.Sub(began).Round(time.Millisecond))
 	return a, nil
 }
 
