@@ -126,13 +126,15 @@ func storm() *cluster {
 }
 
 // look is the whole way from records to brakes.
-func (c *cluster) look() (in contain.Input, verdict string) {
+func (c *cluster) look() (in contain.Input, verdict string) { return c.lookAt(recordtest.Now) }
+
+func (c *cluster) lookAt(now time.Time) (in contain.Input, verdict string) {
 	m := model.New()
 	for _, r := range c.Records() {
 		m.Add(r)
 	}
-	result := diagnose.Of(m, diagnose.Options{Now: recordtest.Now})
-	in.View = sight.Of(m, recordtest.Now)
+	result := diagnose.Of(m, diagnose.Options{Now: now})
+	in.View = sight.Of(m, now)
 	for i, s := range result.Incidents {
 		one := v1alpha1.Incident{Status: s}
 		one.Namespace, one.Name = recordtest.Namespace, fmt.Sprintf("incident-%d", i)
@@ -337,13 +339,19 @@ func TestFalseAlarms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster()
 			breaks(c)
-			in, verdict := c.look()
-			in.Policies = []v1alpha1.ContainmentPolicy{everything()}
-			_, steps := contain.Decide(contain.Memory{}, in)
-			for _, s := range steps {
-				t.Errorf("verdict %s: %s %s %s: %s", verdict, s.Verb, s.Brake.Spec.Action, s.Brake.Spec.Target.Name, s.Message)
+			var memory contain.Memory
+			for _, later := range []time.Duration{0, 5 * time.Second, 30 * time.Second, 2 * time.Minute} { // time alone makes it no worse
+				in, verdict := c.lookAt(recordtest.Now.Add(later))
+				in.Policies = []v1alpha1.ContainmentPolicy{everything()}
+				var steps []contain.Step
+				memory, steps = contain.Decide(memory, in)
+				for _, s := range steps {
+					t.Errorf("after %s, verdict %s: %s %s %s: %s", later, verdict, s.Verb, s.Brake.Spec.Action, s.Brake.Spec.Target.Name, s.Message)
+				}
+				if later == 0 {
+					t.Log(verdict)
+				}
 			}
-			t.Log(verdict)
 		})
 	}
 }

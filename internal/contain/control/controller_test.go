@@ -139,7 +139,7 @@ func startOn(t *testing.T, s *shelf, cluster *clustertest.Cluster, way enforce.C
 	return h
 }
 
-func newCluster(t *testing.T) *clustertest.Cluster {
+func newCluster(t testing.TB) *clustertest.Cluster {
 	t.Helper()
 	c, err := clustertest.Parse(shop, map[string]string{"Deployment": "deployments", "HorizontalPodAutoscaler": "horizontalpodautoscalers"})
 	if err != nil {
@@ -150,7 +150,7 @@ func newCluster(t *testing.T) *clustertest.Cluster {
 
 func (h *harness) eventually(what string, is func() bool) {
 	h.Helper()
-	for range 500 {
+	for range 3000 {
 		if is() {
 			return
 		}

@@ -42,14 +42,14 @@ type change struct {
 	stays bool
 }
 
-// means are what is changed to hold each action, beside what Bulkhead's own
+// means are, in this order, what is changed to hold each action, beside what Bulkhead's own
 // autoscaler, repair and scale-down heed by looking for Brakes, and beside the
 // admission of new pods.
 var means = map[v1alpha1.Action][]func(context.Context, Cluster, *v1alpha1.Brake) ([]change, error){
 	v1alpha1.ActionScaleUp:    {holdScalers, delayPending, limitPools},
 	v1alpha1.ActionRepair:     {skipMachine, markNode, pauseChecks},
 	v1alpha1.ActionRollout:    {holdRollout},
-	v1alpha1.ActionRestart:    {pinScalers, oneReplica},
+	v1alpha1.ActionRestart:    {oneReplica, pinScalers},
 	v1alpha1.ActionDisruption: {holdBudgets, keepPods},
 }
 
@@ -86,7 +86,8 @@ func holdScalers(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, e
 	return out, err
 }
 
-// pinScalers leaves the probe pod alone.
+// pinScalers leaves the probe pod alone. It comes last, and so is taken back first: an
+// autoscaler that is pinned would bring the number of pods, restored, down again.
 func pinScalers(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
 	all, err := scalersOf(ctx, c, b)
 	var out []change

@@ -50,6 +50,10 @@ func (d *decider) goOn(p *pool) {
 			continue
 		}
 		took := d.s.Now.Sub(m.mark.Since)
+		if k := d.repairStopped(p, m); k != nil {
+			d.release(p, m, "its repair is held now: "+reason(k))
+			continue
+		}
 		m.why = ""
 		left := d.evict(p, m)
 		if m.why == "" {
@@ -74,6 +78,14 @@ func (d *decider) goOn(p *pool) {
 			d.release(p, m, fmt.Sprintf("it could not be emptied in %s: %s", p.Spec.ScaleDown.DrainTimeout.Duration, m.why))
 		}
 	}
+}
+
+// repairStopped is the Brake that came on a repair under way, or nil.
+func (d *decider) repairStopped(p *pool, m *member) *v1alpha1.Brake {
+	if m.mark.For != actRepair {
+		return nil
+	}
+	return d.brakes.hold(p, v1alpha1.ActionRepair, "go on to repair node "+m.name(), ofNode(p.Name, m.name())...)
 }
 
 // evict asks the pods of a node to leave and returns how many are left.
@@ -109,10 +121,15 @@ func (d *decider) evict(p *pool, m *member) int {
 
 func (d *decider) release(p *pool, m *member, why string) {
 	d.out.Release = append(d.out.Release, Release{Pool: p.Name, Node: m.node.Name, Why: why})
+	state := isReady
 	if m.mark.For == actRepair {
-		p.ended(m.node.Name, v1alpha1.OutcomeHelped)
+		outcome := v1alpha1.OutcomeHelped
+		if m.sick != nil {
+			state, outcome = isSick, v1alpha1.OutcomeFailed
+		}
+		p.ended(m.node.Name, outcome)
 	}
-	m.state, m.mark, m.why = isReady, nil, why
+	m.state, m.mark, m.why = state, nil, why
 	delete(d.memory.Unneeded, m.node.Name)
 	p.status.Target = max(p.status.Target, int32(p.have()))
 }

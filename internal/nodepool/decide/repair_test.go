@@ -183,6 +183,25 @@ func TestANodeThatRecoversIsLetGo(t *testing.T) {
 	}
 }
 
+// A Brake that comes while a node is being emptied for its repair stops that, too.
+func TestARepairUnderWayIsStopped(t *testing.T) {
+	w := grown(t, 10)
+	w.pool("a").Spec.Min = 10
+	name := w.nodes[0].Name
+	w.on(name, "web", "1")
+	w.brakes = []v1alpha1.Brake{brake(v1alpha1.ActionDisruption, v1alpha1.ObjectRef{Kind: "Deployment", Namespace: "shop", Name: "web"}, t0.Add(24*time.Hour))}
+	w.sicken(name, corev1.NodeDiskPressure, corev1.ConditionTrue)
+	w.pass(12*time.Minute, 20*time.Second)
+	if !w.nodes[0].Spec.Unschedulable {
+		t.Fatalf("node %+v", w.nodes[0].Spec)
+	}
+	w.brakes = append(w.brakes, brake(v1alpha1.ActionRepair, v1alpha1.ObjectRef{Kind: "Node", Name: name}, t0.Add(24*time.Hour)))
+	w.pass(20*time.Minute, 20*time.Second)
+	if w.removed != 0 || w.drained != 1 || w.nodes[0].Spec.Unschedulable || w.pool("a").Status.Repairs[0].Outcome != v1alpha1.OutcomeFailed {
+		t.Errorf("%d removed, %d drained, node %+v, repairs %+v", w.removed, w.drained, w.nodes[0].Spec, w.pool("a").Status.Repairs)
+	}
+}
+
 // The same traffic makes the next node ill: each repair brings the next. The pause
 // between them grows.
 func TestRepairsThatDoNotLastBecomeSeldom(t *testing.T) {
