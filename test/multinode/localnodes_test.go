@@ -45,7 +45,10 @@ func (m *machines) createPool(name string, change func(*v1alpha1.NodePoolSpec)) 
 			ScaleDown: v1alpha1.ScaleDownRules{UnneededFor: while, AfterAdd: while, Limits: v1alpha1.Limits{Parallel: whole}},
 			Repair: v1alpha1.RepairRules{
 				Mode: v1alpha1.ModeAct, DrainTimeout: second,
-				Rules: []v1alpha1.RepairRule{{Condition: "Ready", Status: []v1.ConditionStatus{v1.ConditionFalse, v1.ConditionUnknown}, After: *second}},
+				// On a busy machine all kubelets are late at once, which is no storm of nodes.
+				MaxUnhealthy: whole, Correlation: v1alpha1.Correlation{Nodes: ptr.To(intstr.FromInt32(100))}, StormCooldown: &metav1.Duration{},
+				Limits: v1alpha1.Limits{Rate: ptr.To[int32](10), Parallel: whole},
+				Rules:  []v1alpha1.RepairRule{{Condition: "Ready", Status: []v1.ConditionStatus{v1.ConditionFalse, v1.ConditionUnknown}, After: *second}},
 			},
 		},
 	}
