@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +24,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/bulkhead-k8s/bulkhead/api/v1alpha1"
+	"github.com/bulkhead-k8s/bulkhead/internal/daemon/heap"
 	"github.com/bulkhead-k8s/bulkhead/internal/incident"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal"
 	"github.com/bulkhead-k8s/bulkhead/internal/observe/intake"
@@ -43,6 +47,7 @@ const (
 type stormFlags struct {
 	nodes, pods, rate int
 	warm, last        time.Duration
+	profiles          string
 }
 
 func stormCommand() *cobra.Command {
@@ -53,7 +58,12 @@ func stormCommand() *cobra.Command {
 	c.Flags().IntVar(&f.rate, "rate", 5000, "Events and changed pods a second, nine to one")
 	c.Flags().DurationVar(&f.warm, "warm", 30*time.Second, "storm before the crash")
 	c.Flags().DurationVar(&f.last, "last", 30*time.Second, "storm after the verdict")
-	c.RunE = func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.OutOrStdout()) }
+	c.Flags().StringVar(&f.profiles, "profiles", "", "write profiles of the processor time and of the memory at its end into this folder, for go tool pprof")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		// As the daemon has it once it has started.
+		heap.Starting().Started()
+		return f.run(cmd.Context(), cmd.OutOrStdout())
+	}
 	return c
 }
 
@@ -75,6 +85,11 @@ func (f *stormFlags) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer d.stop(cancel)
+	stop, err := f.profile()
+	if err != nil {
+		return err
+	}
+	defer stop()
 	idle := usageNow()
 	start := time.Now()
 	select {
@@ -111,6 +126,28 @@ func (f *stormFlags) run(ctx context.Context, out io.Writer) error {
 	stats := d.journal.Stats()
 	fmt.Fprintf(out, "in all %s, peak memory %d MB (target %d MB), %d records lost; %s; journal %.1f MB on disk\n", usageNow().since(idle), peakMB(), stormMemory, d.meter.lost.Load(), d.meter.evaluations(), float64(stats.Bytes)/1e6)
 	return nil
+}
+
+// profile writes profiles, if they are wanted, until stop is called.
+func (f *stormFlags) profile() (stop func(), err error) {
+	if f.profiles == "" {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(f.profiles, 0o755); err != nil {
+		return nil, err
+	}
+	cpu, err := profiled(filepath.Join(f.profiles, "cpu.pprof"))
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		cpu()
+		runtime.GC() // so that it shows what is held
+		if w, err := os.Create(filepath.Join(f.profiles, "heap.pprof")); err == nil {
+			_ = pprof.WriteHeapProfile(w)
+			w.Close()
+		}
+	}, nil
 }
 
 // serve starts the API server's process and gives its address.

@@ -64,8 +64,13 @@ type like struct {
 
 // held is what is known of like records in this window.
 type held struct {
-	kept  int
-	count int // beyond those
+	kept int
+	*beyond
+}
+
+// beyond are those that were not kept.
+type beyond struct {
+	count int
 	first time.Time
 	last  record.Record
 }
@@ -142,10 +147,13 @@ func (t *Thinner) held(r record.Record) *held {
 }
 
 func (h *held) add(r record.Record) {
-	if h.count == 0 || r.Time.Before(h.first) {
+	if h.beyond == nil {
+		h.beyond = &beyond{first: r.Time, last: r}
+	}
+	if r.Time.Before(h.first) {
 		h.first = r.Time
 	}
-	if h.count == 0 || !r.Time.Before(h.last.Time) {
+	if !r.Time.Before(h.last.Time) {
 		h.last = r
 	}
 	h.count++
@@ -202,7 +210,7 @@ func (t *Thinner) flush() {
 	}
 	for k, h := range t.likes {
 		h.kept = 0
-		if h.count > 0 && t.next.Append(h.summary(k)) != nil {
+		if h.beyond != nil && t.next.Append(h.summary(k)) != nil {
 			continue
 		}
 		delete(t.likes, k)

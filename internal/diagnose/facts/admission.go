@@ -32,14 +32,14 @@ var refusals = []struct {
 
 // admission finds why pods are not made.
 func admission(m *model.Model, emit func(Fact)) {
-	for _, k := range m.EventObjects() {
-		for _, e := range m.Events(k) {
+	m.EachEvents(func(k model.Key, events []*model.Event) {
+		for _, e := range events {
 			if !e.Warning || !strings.HasPrefix(e.Reason, "FailedCreate") && e.Reason != "ReplicaSetCreateError" {
 				continue
 			}
 			refused(m, k, e.Message, evidence("event", e.Reason+": "+e.Message, e.Last), e, emit)
 		}
-	}
+	})
 	for _, o := range m.Objects(model.KindReplicaSet) {
 		for _, c := range conditions(o) {
 			if c.Type == "ReplicaFailure" && c.Status == corev1.ConditionTrue && c.Message != "" {

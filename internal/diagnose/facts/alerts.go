@@ -131,7 +131,7 @@ func slowToo(m *model.Model, k model.Key) bool {
 			continue
 		}
 		for _, o := range alertObjects(m, a) {
-			if o == k || slices.ContainsFunc(m.Callers(k), func(c model.Call) bool { return c.From == o }) {
+			if o == k || slices.ContainsFunc(m.Callers(k), func(c *model.Call) bool { return c.From == o }) {
 				return true
 			}
 		}

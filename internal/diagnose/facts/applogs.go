@@ -301,7 +301,7 @@ func troubled(m *model.Model, w *model.Workload) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(m.Calls(w.Key), func(c model.Call) bool {
+	return slices.ContainsFunc(m.Calls(w.Key), func(c *model.Call) bool {
 		to := m.Workload(c.To)
 		return c.Service != nil && nobody(c.Service) || to != nil && !healthOf(to).fine()
 	})

@@ -6,8 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 )
 
@@ -83,13 +81,13 @@ func crashSignal(c model.Core) string {
 
 // statusOf is the state of a pod's container; without one, of a container that was
 // started again.
-func statusOf(p *model.Pod, container string) corev1.ContainerStatus {
+func statusOf(p *model.Pod, container string) model.ContainerStatus {
 	for _, c := range p.Statuses() {
 		if c.Name == container {
 			return c
 		}
 	}
-	return corev1.ContainerStatus{Name: container, RestartCount: 1}
+	return model.ContainerStatus{Name: container, RestartCount: 1}
 }
 
 // functions are the frames' functions, without where in them and in which file they

@@ -85,10 +85,8 @@ func started(m *model.Model, k model.Key) time.Time {
 	var t time.Time
 	if w := m.Workload(k); w != nil {
 		for _, p := range w.Pods {
-			for _, c := range p.Status.ContainerStatuses {
-				if r := c.State.Running; r != nil && r.StartedAt.After(t) {
-					t = r.StartedAt.Time
-				}
+			if at := p.Started(); at.After(t) {
+				t = at
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func exits(m *model.Model, emit func(Fact)) {
 			for _, e := range m.Exits(p.Key) {
 				t := &corev1.ContainerStateTerminated{ExitCode: int32(e.Code), Signal: int32(e.Signal), Reason: e.Reason, Message: e.Message}
 				t.StartedAt.Time, t.FinishedAt.Time = e.Started, e.Time
-				ended(m, w, p, corev1.ContainerStatus{Name: e.Container, RestartCount: 1}, t, emit)
+				ended(m, w, p, model.ContainerStatus{Name: e.Container, RestartCount: 1}, t, emit)
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func exits(m *model.Model, emit func(Fact)) {
 
 // lasting says that a container's end still matters: it is down, or it has ended
 // again of late. One that came back at once and stayed is over.
-func lasting(m *model.Model, p *model.Pod, c corev1.ContainerStatus, at time.Time) (bool, string) {
+func lasting(m *model.Model, p *model.Pod, c model.ContainerStatus, at time.Time) (bool, string) {
 	ready, _ := p.Ready()
 	switch {
 	case p.Ended() && succeededSince(m, p):
@@ -80,7 +80,7 @@ func succeededSince(m *model.Model, p *model.Pod) bool {
 	})
 }
 
-func ended(m *model.Model, w *model.Workload, p *model.Pod, c corev1.ContainerStatus, t *corev1.ContainerStateTerminated, emit func(Fact)) {
+func ended(m *model.Model, w *model.Workload, p *model.Pod, c model.ContainerStatus, t *corev1.ContainerStateTerminated, emit func(Fact)) {
 	if t.ExitCode == 0 && t.Signal == 0 && t.Reason != "OOMKilled" {
 		if t.Reason == "" {
 			return // the exit code is not shown

@@ -3,8 +3,6 @@ package facts
 import (
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/model"
 	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
@@ -65,8 +63,8 @@ func images(m *model.Model, emit func(Fact)) {
 	}
 }
 
-func pulling(p *model.Pod) []corev1.ContainerStatus {
-	var out []corev1.ContainerStatus
+func pulling(p *model.Pod) []model.ContainerStatus {
+	var out []model.ContainerStatus
 	for _, c := range p.Statuses() {
 		if c.State.Waiting == nil {
 			continue
@@ -74,7 +72,7 @@ func pulling(p *model.Pod) []corev1.ContainerStatus {
 		switch c.State.Waiting.Reason {
 		case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable":
 			if c.Image == "" {
-				if s := model.Container(&p.Spec, c.Name); s != nil {
+				if s := model.Container(p.Spec.PodSpec, c.Name); s != nil {
 					c.Image = s.Image
 				}
 			}

@@ -65,7 +65,7 @@ func slowAndBusy(m *model.Model) (slow map[model.Key]model.Alert, busy map[model
 
 // waits says that something that w calls is slowed down at least as much.
 func waits(m *model.Model, w model.Key, slow map[model.Key]model.Alert) bool {
-	return slices.ContainsFunc(m.Calls(w), func(c model.Call) bool {
+	return slices.ContainsFunc(m.Calls(w), func(c *model.Call) bool {
 		a, ok := slow[c.To]
 		return ok && a.Change >= slow[w].Change
 	})

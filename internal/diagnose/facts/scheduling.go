@@ -91,7 +91,7 @@ func stale(m *model.Model, w *model.Workload, emit func(Fact)) {
 
 // unschedulable is the scheduler's last word on a pod.
 func unschedulable(m *model.Model, p *model.Pod) (string, Evidence) {
-	events := m.Events(p.Key)
+	events := slices.Clone(m.Events(p.Key))
 	slices.SortStableFunc(events, func(a, b *model.Event) int { return b.Last.Compare(a.Last) })
 	for _, e := range events {
 		if e.Reason == "FailedScheduling" && strings.Contains(e.Message, "nodes are available") {
@@ -124,7 +124,7 @@ func unscheduled(m *model.Model, w *model.Workload, p *model.Pod, message string
 			}
 		}
 		f.Message = strings.Replace(o.text, "%s", named, 1)
-		spec := &p.Spec
+		spec := p.Spec.PodSpec
 		if s := w.Spec(); s != nil && len(spec.NodeSelector) == 0 {
 			spec = s
 		}

@@ -231,7 +231,7 @@ func both(s *model.Service, p corev1.ServicePort) bool {
 // addresses finds settings that name a Service or port that is not there.
 func addresses(m *model.Model, emit func(Fact)) {
 	for _, w := range m.Workloads() {
-		for _, a := range model.HostAndPort(m.Settings(w)) {
+		for _, a := range m.Addresses(w) {
 			e := m.Resolve(w.Key.Namespace, a.Host)
 			switch {
 			case e.Service != nil && a.Port != 0 && len(e.Service.Spec.Ports) > 0 && e.Service.Port(a.Port) == nil && !podPort(e.Service, a.Port):

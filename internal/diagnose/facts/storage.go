@@ -28,11 +28,11 @@ func storage(m *model.Model, emit func(Fact)) {
 			Evidence: []Evidence{evidence("state", "PersistentVolumeClaim "+o.Key.Name+" is "+string(c.Status.Phase), m.Now)}})
 		why(m, o, c, emit)
 	}
-	for _, k := range m.EventObjects() {
+	m.EachEvents(func(k model.Key, _ []*model.Event) {
 		if k.Kind == model.KindPod {
 			mounts(m, k, emit)
 		}
-	}
+	})
 }
 
 // waitsForPod says that the claim's volume is made only when a pod needs it, and
@@ -42,7 +42,7 @@ func waitsForPod(m *model.Model, o *model.Object, c *corev1.PersistentVolumeClai
 		if e.Reason == "WaitForFirstConsumer" {
 			for _, w := range m.Workloads() {
 				for _, p := range w.Pods {
-					if mountsClaim(&p.Spec, o.Key.Name) && p.Key.Namespace == o.Key.Namespace {
+					if mountsClaim(p.Spec.PodSpec, o.Key.Name) && p.Key.Namespace == o.Key.Namespace {
 						return false
 					}
 				}

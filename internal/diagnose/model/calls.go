@@ -80,16 +80,19 @@ func (m *Model) Settings(w *Workload) []Setting {
 // hostNames end the names of settings that have a host or an address.
 var hostNames = []string{"HOST", "HOSTNAME", "ADDR", "ADDRESS", "SERVER", "URL", "URI", "ENDPOINT", "SERVICE", "BROKER", "BROKERS"}
 
-// HostAndPort are the addresses in settings, where a host and its port may be two
-// of them: DB_HOST and DB_PORT.
-func HostAndPort(settings []Setting) []struct {
+// SettingAddress is an address that a setting has.
+type SettingAddress struct {
 	logline.Address
 	Setting Setting
-} {
-	var out []struct {
-		logline.Address
-		Setting Setting
-	}
+}
+
+// Addresses are those in a workload's settings.
+func (m *Model) Addresses(w *Workload) []SettingAddress { return m.Index().settings[w.Key] }
+
+// hostAndPort are the addresses in settings, where a host and its port may be two
+// of them: DB_HOST and DB_PORT.
+func hostAndPort(settings []Setting) []SettingAddress {
+	var out []SettingAddress
 	type id struct{ container, prefix string }
 	ports := map[id]int{}
 	for _, s := range settings {
@@ -113,10 +116,7 @@ func HostAndPort(settings []Setting) []struct {
 					}
 				}
 			}
-			out = append(out, struct {
-				logline.Address
-				Setting Setting
-			}{a, s})
+			out = append(out, SettingAddress{a, s})
 		}
 	}
 	return out
@@ -148,11 +148,12 @@ func (x *index) addCalls(m *Model) {
 			return
 		}
 		seen[p] = true
-		x.calls[c.From] = append(x.calls[c.From], c)
-		x.callers[c.To] = append(x.callers[c.To], c)
+		x.calls[c.From] = append(x.calls[c.From], &c)
+		x.callers[c.To] = append(x.callers[c.To], &c)
 	}
 	for _, w := range x.workloads {
-		for _, a := range HostAndPort(m.Settings(w)) {
+		x.settings[w.Key] = hostAndPort(m.Settings(w))
+		for _, a := range x.settings[w.Key] {
 			e := m.Resolve(w.Key.Namespace, a.Host)
 			for _, to := range e.Workloads() {
 				add(Call{From: w.Key, To: to.Key, Service: e.Service, Address: a.Address, Setting: a.Setting.Name})

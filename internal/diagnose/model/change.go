@@ -37,8 +37,8 @@ var changing = []string{"spec", "data", "binaryData", "webhooks", "rules", "role
 const maxChanges = 64
 
 // changes lists in what two states differ.
-func changes(before, after any, at time.Time) []Change {
-	a, b := tree(before), tree(after)
+func changes(before, after APIObject, at time.Time) []Change {
+	a, b := objectTree(before), objectTree(after)
 	var out []Change
 	if n, ok := after.(*corev1.Node); ok {
 		software(before, n, at, &out)
@@ -59,7 +59,7 @@ func changes(before, after any, at time.Time) []Change {
 }
 
 // software compares what runs on a node.
-func software(before any, n *corev1.Node, at time.Time, out *[]Change) {
+func software(before APIObject, n *corev1.Node, at time.Time, out *[]Change) {
 	if old, ok := before.(*corev1.Node); ok {
 		compare("status.nodeInfo", tree(old.Status.NodeInfo), tree(n.Status.NodeInfo), func(path, from, to string) {
 			if path != "status.nodeInfo.bootID" {

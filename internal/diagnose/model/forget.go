@@ -44,7 +44,6 @@ func (m *Model) Forget(before time.Time, needed func(Key) bool) {
 	f.events()
 	f.happened()
 	f.measured()
-	m.idx = nil
 }
 
 type forgetting struct {
@@ -78,33 +77,25 @@ func (f *forgetting) objects() {
 			f.gone[k] = true
 		}
 	}
-	f.m.twins.mu.Lock()
-	for k := range f.m.twins.pods {
-		if f.m.Get(k) == nil {
-			delete(f.m.twins.pods, k)
-		}
-	}
-	f.m.twins.mu.Unlock()
+	f.m.twins.forget(func(k Key) bool { return f.m.Get(k) == nil })
 }
 
 func (f *forgetting) events() {
 	times := make([]time.Time, 0, f.m.eventCount)
-	for _, byID := range f.m.events {
-		for _, e := range byID {
+	for _, of := range f.m.events {
+		for _, e := range of.list {
 			times = append(times, e.Last)
 		}
 	}
 	before := f.cutoff(times, maxEvents)
-	for k, byID := range f.m.events {
-		keep := f.needed(k)
-		for id, e := range byID {
-			if e.Last.Before(before) && (!keep || !e.Warning) {
-				delete(byID, id)
-				f.m.eventCount--
-			}
-		}
-		if len(byID) == 0 {
+	for k, of := range f.m.events {
+		keep, all := f.needed(k), len(of.list)
+		of.list = slices.DeleteFunc(of.list, func(e *Event) bool { return e.Last.Before(before) && (!keep || !e.Warning) })
+		f.m.eventCount -= all - len(of.list)
+		if len(of.list) == 0 {
 			delete(f.m.events, k)
+			f.m.eventOrder.drop()
+			f.m.ghostly(k)
 		}
 	}
 }
@@ -171,6 +162,7 @@ func (f *forgetting) measured() {
 	for k := range m.logs {
 		if gone(k, "") {
 			delete(m.logs, k)
+			m.idx = nil
 		}
 	}
 	for node := range m.network {

@@ -24,7 +24,7 @@ func (m *Model) ghostPods() []*Object {
 			continue
 		}
 		if p := ghost(m, k); p != nil {
-			out = append(out, &Object{Key: k, Detail: record.Columns, Value: p, First: p.CreationTimestamp.Time, Seen: m.Now})
+			out = append(out, &Object{Key: k, Detail: record.Columns, Value: brief(p, m.same), First: p.CreationTimestamp.Time, Seen: m.Now})
 		}
 	}
 	slices.SortFunc(out, func(a, b *Object) int { return a.Key.Compare(b.Key) })
@@ -35,7 +35,7 @@ var pulls = lazyregexp.New(`(?i)\bpull|image`)
 
 // ghost is a pod as its last events show it; nil if they show no trouble.
 func ghost(m *Model, k Key) *corev1.Pod {
-	events := m.Events(k)
+	events := slices.Clone(m.Events(k))
 	slices.SortStableFunc(events, func(a, b *Event) int { return a.Last.Compare(b.Last) })
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: k.Name, Namespace: k.Namespace}}
 	bad := false
@@ -75,6 +75,14 @@ func ghost(m *Model, k Key) *corev1.Pod {
 		return nil
 	}
 	return p
+}
+
+// ghostly lets the index be made anew after an Event of what is known by its Events
+// alone.
+func (m *Model) ghostly(k Key) {
+	if (k.Kind == KindPod || k.Kind == KindNode) && m.objects[k] == nil {
+		m.idx = nil
+	}
 }
 
 // nodeUnknown stands for the node of a pod that has one, which is not recorded.

@@ -3,6 +3,7 @@ package model
 import (
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -13,10 +14,11 @@ import (
 // index is what follows from the objects: derived anew after records came.
 type index struct {
 	pods       []*Pod
-	podByKey   map[Key]*Pod
-	podByIP    map[string]*Pod
+	ghosts     map[Key]*Pod    // those of which only Events are known
+	now        time.Time       // of which the ghosts are
+	podByIP    map[string]*Pod // nil until it is asked for
 	nodes      []*corev1.Node
-	onNode     map[string][]*Pod
+	onNode     map[string][]*Pod // nil until it is asked for
 	workloads  []*Workload
 	byWorkload map[Key]*Workload
 	byName     map[string][]*Workload
@@ -25,26 +27,26 @@ type index struct {
 	svcByKey   map[Key]*Service
 	svcByIP    map[string]*Service
 	svcByName  map[string][]*Service
-	eventKeys  []Key
 	logs       map[Key][]*Log
 	orphanLogs []*Log
-	calls      map[Key][]Call
-	callers    map[Key][]Call
+	calls      map[Key][]*Call
+	callers    map[Key][]*Call
 	dangling   map[Key][]Key
+	settings   map[Key][]SettingAddress
 }
 
 type labelPair struct{ namespace, key, value string }
 
-// Index derives the relations, once after each change.
+// Index derives the relations, once after each change of what they follow from.
 func (m *Model) Index() *index {
-	if m.idx != nil {
+	if m.idx != nil && (len(m.idx.ghosts) == 0 || m.idx.now.Equal(m.Now)) {
 		return m.idx
 	}
 	x := &index{
-		podByKey: map[Key]*Pod{}, podByIP: map[string]*Pod{}, onNode: map[string][]*Pod{},
+		now: m.Now, ghosts: map[Key]*Pod{},
 		byWorkload: map[Key]*Workload{}, byName: map[string][]*Workload{}, labels: map[labelPair][]*Pod{},
 		svcByKey: map[Key]*Service{}, svcByIP: map[string]*Service{}, svcByName: map[string][]*Service{},
-		logs: map[Key][]*Log{}, calls: map[Key][]Call{}, callers: map[Key][]Call{}, dangling: map[Key][]Key{},
+		logs: map[Key][]*Log{}, calls: map[Key][]*Call{}, callers: map[Key][]*Call{}, dangling: map[Key][]Key{}, settings: map[Key][]SettingAddress{},
 	}
 	m.idx = x
 	x.addNodes(m)
@@ -54,26 +56,19 @@ func (m *Model) Index() *index {
 	x.addServices(m)
 	x.addLogs(m)
 	x.addCalls(m)
-	for k := range m.events {
-		x.eventKeys = append(x.eventKeys, k)
-	}
-	slices.SortFunc(x.eventKeys, Key.Compare)
 	return x
 }
 
 // Objects are those of a kind, in the order of their keys.
 func (m *Model) Objects(kind string) []*Object {
-	if out, ok := m.sorted[kind]; ok {
-		return out
+	of := m.byKind[kind]
+	if of == nil {
+		return nil
 	}
-	out := make([]*Object, 0, len(m.byKind[kind]))
-	for _, o := range m.byKind[kind] {
-		out = append(out, o)
-	}
-	slices.SortFunc(out, func(a, b *Object) int { return a.Key.Compare(b.Key) })
-	m.sorted[kind] = out
-	return out
+	return of.all(compareObjects, func(o *Object) bool { return o.Deleted.IsZero() })
 }
+
+func compareObjects(a, b *Object) int { return a.Key.Compare(b.Key) }
 
 // Kinds are the kinds of which objects are known.
 func (m *Model) Kinds() []string {
@@ -107,28 +102,24 @@ func (x *index) addSelectors(m *Model) {
 
 func (x *index) addPods(m *Model) {
 	objects := m.Objects(KindPod)
-	if ghosts := m.ghostPods(); len(ghosts) > 0 {
+	ghosts := m.ghostPods()
+	if len(ghosts) > 0 {
 		objects = slices.Concat(objects, ghosts)
-		slices.SortFunc(objects, func(a, b *Object) int { return a.Key.Compare(b.Key) })
+		slices.SortFunc(objects, compareObjects)
 	}
 	x.pods = make([]*Pod, 0, len(objects))
-	x.podByKey, x.podByIP = make(map[Key]*Pod, len(objects)), make(map[string]*Pod, len(objects))
-	all := make([]Pod, len(objects)) // one allocation
 	for _, o := range objects {
-		v, ok := o.Value.(*corev1.Pod)
+		v, ok := o.Value.(*PodState)
 		if !ok {
+			o.pod = nil
 			continue
 		}
-		p := &all[len(x.pods)]
-		*p = Pod{Pod: v, Object: o, Key: o.Key}
+		if o.pod == nil {
+			o.pod = &Pod{Object: o}
+		}
+		p := o.pod
+		p.PodState, p.Workload = v, nil
 		x.pods = append(x.pods, p)
-		x.podByKey[o.Key] = p
-		if v.Status.PodIP != "" && !v.Spec.HostNetwork {
-			x.podByIP[v.Status.PodIP] = p
-		}
-		if v.Spec.NodeName != "" && v.Spec.NodeName != nodeUnknown {
-			x.onNode[v.Spec.NodeName] = append(x.onNode[v.Spec.NodeName], p)
-		}
 		for k, val := range v.Labels {
 			pair := labelPair{o.Key.Namespace, k, val}
 			if _, wanted := x.labels[pair]; wanted {
@@ -136,6 +127,22 @@ func (x *index) addPods(m *Model) {
 			}
 		}
 	}
+	for _, o := range ghosts {
+		x.ghosts[o.Key] = o.pod
+	}
+}
+
+// podWithIP is the pod that has an address of its own.
+func (x *index) podWithIP(ip string) *Pod {
+	if x.podByIP == nil {
+		x.podByIP = make(map[string]*Pod, len(x.pods))
+		for _, p := range x.pods {
+			if p.Status.PodIP != "" && !p.Spec.HostNetwork {
+				x.podByIP[p.Status.PodIP] = p
+			}
+		}
+	}
+	return x.podByIP[ip]
 }
 
 func (x *index) addWorkloads(m *Model) {
@@ -168,8 +175,15 @@ func (x *index) addWorkloads(m *Model) {
 		}
 	}
 	x.addOwned(m, add)
+	var before *Pod
 	for _, p := range x.pods {
-		w := x.ownerOf(m, p)
+		var w *Workload
+		if before != nil && before.Workload.Key.Kind != KindPod && siblings(before, p) { // mostly, as they are in order
+			w = before.Workload
+		} else {
+			w = x.ownerOf(m, p)
+		}
+		before = p
 		p.Workload = w
 		w.Pods = append(w.Pods, p)
 	}
@@ -214,21 +228,31 @@ func (x *index) addOwned(m *Model, add func(*Object, *int32, int32, *corev1.PodT
 }
 
 func setStem(set string) string {
-	if h := hashed.FindStringSubmatch(set); h != nil {
-		return h[1]
+	if h, ok := hashed(set); ok {
+		return h
 	}
 	return set
 }
 
+// siblings says that two pods share the list of their owners; others may have the
+// same, too. A node owns pods that are their own workload.
+func siblings(a, b *Pod) bool {
+	return len(a.OwnerReferences) > 0 && len(a.OwnerReferences) == len(b.OwnerReferences) &&
+		&a.OwnerReferences[0] == &b.OwnerReferences[0] && a.Key.Namespace == b.Key.Namespace
+}
+
 // controller is the owner that manages o, else its first.
-func controller(o metav1.Object, namespace string) Key {
+func controller(o APIObject, namespace string) Key {
 	owners := o.GetOwnerReferences()
 	if len(owners) == 0 {
 		return Key{}
 	}
 	r := &owners[0]
-	if managing := metav1.GetControllerOfNoCopy(o); managing != nil {
-		r = managing
+	for i := range owners {
+		if c := owners[i].Controller; c != nil && *c {
+			r = &owners[i]
+			break
+		}
 	}
 	group, _, _ := strings.Cut(r.APIVersion, "/")
 	if r.APIVersion == group {
@@ -239,7 +263,7 @@ func controller(o metav1.Object, namespace string) Key {
 
 // ownerOf finds the workload of a pod, and makes one where only the pod is known.
 func (x *index) ownerOf(m *Model, p *Pod) *Workload {
-	owner := controller(p.Pod, p.Key.Namespace)
+	owner := controller(p.PodState, p.Key.Namespace)
 	if owner == (Key{}) {
 		owner = x.guessOwner(p)
 	}
@@ -287,8 +311,10 @@ func (x *index) guessOwner(p *Pod) Key {
 	if strings.TrimLeft(p.Key.Name[len(name):], "-0123456789") == "" {
 		return Key{KindStateful, p.Key.Namespace, name}
 	}
-	if m := generated.FindStringSubmatch(p.Key.Name); m != nil && hashed.MatchString(m[1]) {
-		return Key{KindDeployment, p.Key.Namespace, name}
+	if head, ok := generated(p.Key.Name); ok {
+		if _, ok := hashed(head); ok {
+			return Key{KindDeployment, p.Key.Namespace, name}
+		}
 	}
 	return p.Key
 }
@@ -307,7 +333,7 @@ func (x *index) addLogs(m *Model) {
 // logOwner finds whose log it is: people name files after pods, workloads or
 // containers.
 func (x *index) logOwner(m *Model, k Key) *Workload {
-	if p := x.podByKey[Key{KindPod, k.Namespace, k.Name}]; p != nil {
+	if p := m.Pod(Key{KindPod, k.Namespace, k.Name}); p != nil {
 		return p.Workload
 	}
 	if w := x.byWorkload[k]; w != nil {
@@ -333,10 +359,27 @@ func (m *Model) Workloads() []*Workload { return m.Index().workloads }
 func (m *Model) WorkloadsNamed(name string) []*Workload { return m.Index().byName[name] }
 
 // Pod is that of the key; nil if it is not known.
-func (m *Model) Pod(k Key) *Pod { return m.Index().podByKey[k] }
+func (m *Model) Pod(k Key) *Pod {
+	x := m.Index()
+	if o := m.Get(k); o != nil {
+		return o.pod
+	}
+	return x.ghosts[k]
+}
 
 // OnNode are the pods of a node.
-func (m *Model) OnNode(node string) []*Pod { return m.Index().onNode[node] }
+func (m *Model) OnNode(node string) []*Pod {
+	x := m.Index()
+	if x.onNode == nil {
+		x.onNode = map[string][]*Pod{}
+		for _, p := range x.pods {
+			if n := p.Spec.NodeName; n != "" && n != nodeUnknown {
+				x.onNode[n] = append(x.onNode[n], p)
+			}
+		}
+	}
+	return x.onNode[node]
+}
 
 // selected are the pods of a namespace with all of the labels of a Service's
 // selector; none if there are no labels.

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/bulkhead-k8s/bulkhead/internal/diagnose/logline"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
@@ -15,7 +13,7 @@ import (
 type prepared struct {
 	record.Record
 	// value is the object of a whole state; err says why there is none.
-	value metav1.Object
+	value APIObject
 	err   error
 	// told are the lines of a log that tell something.
 	told []toldLine

@@ -1,19 +1,23 @@
 package model
 
-import (
-	"encoding/json"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
+import "encoding/json"
 
 // mergePatch is an object with a merge patch (RFC 7396) applied, as JSON.
-func mergePatch(value metav1.Object, patch []byte) []byte {
+func mergePatch(value APIObject, patch []byte) []byte {
 	var p any
 	if json.Unmarshal(patch, &p) != nil {
 		p = map[string]any{}
 	}
-	data, _ := json.Marshal(applied(tree(value), p)) // both come from JSON
+	data, _ := json.Marshal(applied(objectTree(value), p)) // both come from JSON
 	return data
+}
+
+// objectTree is an object's JSON as a tree.
+func objectTree(value APIObject) map[string]any {
+	if p, ok := value.(*PodState); ok {
+		return tree(p.whole())
+	}
+	return tree(value)
 }
 
 func applied(target, patch any) any {
@@ -36,11 +40,11 @@ func applied(target, patch any) any {
 }
 
 // overlay is an object with what another shows of the same put over it.
-func overlay(kind string, under, over metav1.Object) metav1.Object {
-	t := tree(over)
+func (m *Model) overlay(key Key, under, over APIObject) APIObject {
+	t := objectTree(over)
 	prune(t)
-	data, _ := json.Marshal(applied(tree(under), t)) // both come from JSON
-	v, err := decode(kind, data)
+	data, _ := json.Marshal(applied(objectTree(under), t)) // both come from JSON
+	v, err := m.decode(key, data)
 	if err != nil {
 		return over
 	}

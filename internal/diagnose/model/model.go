@@ -4,7 +4,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
 )
@@ -14,14 +13,14 @@ type Model struct {
 	// Now is the time of the last record, or what the caller set it to.
 	Now time.Time
 
-	objects map[Key]*Object
-	byKind  map[string]map[Key]*Object
-	sorted  map[string][]*Object // by kind, until one comes or goes
+	objects map[Key]*Object // also those that were deleted
+	byKind  map[string]*ordered[*Object]
 
 	listed map[listed]bool
 	absent map[Key]string
 
-	events     map[Key]map[eventID]*Event
+	events     map[Key]*eventsOf
+	eventOrder ordered[*eventsOf]
 	eventCount int
 	logs       map[Key]*Log
 	Alerts     []Alert
@@ -41,8 +40,11 @@ type Model struct {
 	latest     time.Time
 
 	// twins has a pod of each owner: pods made from one template are alike, and
-	// share what they have in common.
-	twins twins
+	// share what they have in common. same has what is short and comes often, said
+	// the messages of Events, amounts what containers ask for.
+	twins      twins
+	same, said *interned
+	amounts    *amounts
 
 	idx *index
 }
@@ -52,12 +54,12 @@ type listed struct{ kind, namespace, selector string }
 // New is a model of which nothing is known.
 func New() *Model {
 	return &Model{
-		objects: map[Key]*Object{}, byKind: map[string]map[Key]*Object{}, sorted: map[string][]*Object{},
+		objects: map[Key]*Object{}, byKind: map[string]*ordered[*Object]{}, same: newInterned(maxSame), said: newInterned(maxSaid), amounts: newAmounts(),
 		listed: map[listed]bool{}, absent: map[Key]string{},
-		events: map[Key]map[eventID]*Event{}, logs: map[Key]*Log{},
+		events: map[Key]*eventsOf{}, logs: map[Key]*Log{},
 		exits: map[Key][]Exit{}, cores: map[Key][]Core{}, stops: map[string][]Stop{},
 		usage: map[usageID]record.Usage{}, throttled: map[usageID]record.Throttling{}, pressure: map[usageID]record.Pressure{},
-		network: map[string]*record.Network{}, twins: twins{pods: map[Key]*corev1.Pod{}}, growth: map[containerID]*Growth{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
+		network: map[string]*record.Network{}, twins: newTwins(), growth: map[containerID]*Growth{}, pulls: map[Key][]record.Pull{}, probes: map[Key]*ProbeCount{},
 	}
 }
 
@@ -100,7 +102,6 @@ func (m *Model) Listed(kind, namespace string) bool {
 func (m *Model) Add(r record.Record) { m.add(m.prepare(r)) }
 
 func (m *Model) add(r prepared) {
-	m.idx = nil
 	if r.Time.After(m.latest) {
 		m.latest = r.Time
 		m.Now = r.Time
@@ -111,8 +112,10 @@ func (m *Model) add(r prepared) {
 		m.addState(r, key, p)
 	case *record.Listing:
 		m.listed[listed{key.Kind, key.Namespace, p.Selector}] = true
+		m.idx = nil // what only Events tell of is not there
 	case *record.Absence:
 		m.absent[key] = p.Message
+		m.idx = nil
 	case *record.Event:
 		m.addEvent(r.Record, key, p)
 	case *record.Log:
@@ -148,8 +151,10 @@ func (m *Model) addState(r prepared, key Key, s *record.State) {
 	if s.Deleted {
 		if old != nil && !r.Time.Before(old.Seen) {
 			old.Deleted = r.Time
-			delete(m.byKind[key.Kind], key)
-			delete(m.sorted, key.Kind)
+			if of := m.byKind[key.Kind]; of != nil {
+				of.drop()
+			}
+			m.unindex(key.Kind)
 		}
 		return
 	}
@@ -167,10 +172,6 @@ func (m *Model) addState(r prepared, key Key, s *record.State) {
 	if err != nil {
 		return
 	}
-	if value.GetName() == "" {
-		value.SetName(key.Name)
-		value.SetNamespace(key.Namespace)
-	}
 	if old == nil || !old.Deleted.IsZero() {
 		m.put(&Object{Key: key, Detail: detail, Value: value, First: r.Time, Seen: r.Time})
 		return
@@ -179,14 +180,15 @@ func (m *Model) addState(r prepared, key Key, s *record.State) {
 }
 
 func (m *Model) put(o *Object) {
-	delete(m.sorted, o.Key.Kind)
+	o.Key.Kind, o.Key.Namespace = m.same.of(o.Key.Kind), m.same.of(o.Key.Namespace)
 	m.objects[o.Key] = o
-	kind := m.byKind[o.Key.Kind]
-	if kind == nil {
-		kind = map[Key]*Object{}
-		m.byKind[o.Key.Kind] = kind
+	of := m.byKind[o.Key.Kind]
+	if of == nil {
+		of = &ordered[*Object]{}
+		m.byKind[o.Key.Kind] = of
 	}
-	kind[o.Key] = o
+	of.add(o)
+	m.unindex(o.Key.Kind)
 }
 
 var rank = map[record.Detail]int{record.Columns: 0, record.Described: 1, record.Full: 2}
@@ -197,8 +199,9 @@ var volatile = map[string]bool{KindPod: true, KindLease: true, KindEndpoints: tr
 // replace takes a newer state, or one that shows more of the same state. Where
 // the same thing was printed in several ways, what shows more goes over what
 // shows less.
-func (m *Model) replace(o *Object, value metav1.Object, detail record.Detail, r record.Record) {
+func (m *Model) replace(o *Object, value APIObject, detail record.Detail, r record.Record) {
 	full := detail == record.Full && o.Detail == record.Full
+	before := o.Value
 	switch {
 	case full && r.Time.Before(o.Seen):
 		o.First = earlier(o.First, r.Time)
@@ -212,11 +215,16 @@ func (m *Model) replace(o *Object, value metav1.Object, detail record.Detail, r 
 		}
 		o.Value, o.Detail = value, detail
 	case rank[detail] >= rank[o.Detail]:
-		o.Value, o.Detail = overlay(o.Key.Kind, o.Value, value), detail
+		o.Value, o.Detail = m.overlay(o.Key, o.Value, value), detail
 	default:
-		o.Value = overlay(o.Key.Kind, value, o.Value)
+		o.Value = m.overlay(o.Key, value, o.Value)
 	}
 	o.Seen = later(o.Seen, r.Time)
+	if full {
+		m.replaced(o, before)
+	} else {
+		m.unindex(o.Key.Kind)
+	}
 }
 
 // Pods is the number of pods that are known.

@@ -14,6 +14,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/bulkhead-k8s/bulkhead/internal/apijson"
 	"github.com/bulkhead-k8s/bulkhead/internal/journal/record"
@@ -23,12 +24,27 @@ import (
 type Object struct {
 	Key    Key
 	Detail record.Detail
-	// Value is a pointer to its type of k8s.io/api; *Generic for other kinds.
-	Value metav1.Object
+	// Value is a pointer to its type of k8s.io/api; *PodState for pods and *Generic
+	// for other kinds.
+	Value APIObject
 	// First and Seen are the times of its first and its last state.
 	First, Seen time.Time
 	Deleted     time.Time
 	Changes     []Change
+
+	pod *Pod // of one, once there is an index
+}
+
+// APIObject is what all objects of the API have, as far as it is asked for.
+type APIObject interface {
+	GetName() string
+	GetNamespace() string
+	GetUID() types.UID
+	GetLabels() map[string]string
+	GetCreationTimestamp() metav1.Time
+	GetDeletionTimestamp() *metav1.Time
+	GetFinalizers() []string
+	GetOwnerReferences() []metav1.OwnerReference
 }
 
 // Shown says whether the state shows the object's spec, rather than the columns
@@ -113,12 +129,42 @@ func empty(kind string) metav1.Object {
 }
 
 // decode reads an object's JSON; a pod shares with others what they have in common.
-func (m *Model) decode(key Key, data []byte) (metav1.Object, error) {
+func (m *Model) decode(key Key, data []byte) (APIObject, error) {
 	value, err := decode(key.Kind, data)
-	if p, ok := value.(*corev1.Pod); ok {
-		m.twins.share(p, key.Namespace)
+	if err != nil {
+		return nil, err
 	}
-	return value, err
+	if value.GetName() == "" {
+		value.SetName(key.Name)
+		value.SetNamespace(key.Namespace)
+	}
+	switch v := value.(type) {
+	case *corev1.Pod:
+		m.amounts.share(&v.Spec)
+		b := brief(v, m.same)
+		if b.Name == key.Name {
+			b.Name = key.Name // the same letters, kept once
+		}
+		m.twins.share(b, key.Namespace)
+		return b, nil
+	case *appsv1.Deployment:
+		m.template(key, &v.Spec.Template.Spec)
+	case *appsv1.StatefulSet:
+		m.template(key, &v.Spec.Template.Spec)
+	case *appsv1.DaemonSet:
+		m.template(key, &v.Spec.Template.Spec)
+	case *appsv1.ReplicaSet:
+		if n := v.Spec.Replicas; n != nil && *n == 0 && controller(v, key.Namespace) != (Key{}) {
+			v.Spec.Template.Spec = corev1.PodSpec{} // an old one of a Deployment, which has a dozen such
+		}
+	}
+	return value, nil
+}
+
+// template lets a workload's template share what it has in common with others.
+func (m *Model) template(k Key, spec *corev1.PodSpec) {
+	m.amounts.share(spec)
+	m.twins.template(k, spec)
 }
 
 // decode reads an object's JSON and drops what the diagnosis never asks for.

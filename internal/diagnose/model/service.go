@@ -165,7 +165,7 @@ func (m *Model) Resolve(namespace, host string) Endpoint {
 		if s := x.svcByIP[host]; s != nil {
 			return Endpoint{Service: s, Name: s.Key}
 		}
-		return Endpoint{Pod: x.podByIP[host]}
+		return Endpoint{Pod: x.podWithIP(host)}
 	}
 	name, rest, _ := strings.Cut(host, ".")
 	key := Key{KindService, namespace, name}
@@ -202,10 +202,10 @@ type Call struct {
 }
 
 // Calls are those of a workload.
-func (m *Model) Calls(w Key) []Call { return m.Index().calls[w] }
+func (m *Model) Calls(w Key) []*Call { return m.Index().calls[w] }
 
 // Callers are the calls to a workload.
-func (m *Model) Callers(w Key) []Call { return m.Index().callers[w] }
+func (m *Model) Callers(w Key) []*Call { return m.Index().callers[w] }
 
 // Since is when an object was created, if that is known.
 func Since(o *Object) time.Time {

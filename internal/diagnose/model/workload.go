@@ -5,20 +5,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/bulkhead-k8s/bulkhead/internal/lazyregexp"
 )
 
 // Pod is a pod with what surrounds it.
 type Pod struct {
-	*corev1.Pod
-	Object   *Object
-	Key      Key
+	*PodState
+	*Object
 	Workload *Workload
 }
-
-// Shown says whether the pod's spec is known.
-func (p *Pod) Shown() bool { return p.Object.Shown() }
 
 // Since is when the pod was created or, if that is not known, when it started.
 func (p *Pod) Since() time.Time {
@@ -33,6 +27,9 @@ func (p *Pod) Since() time.Time {
 
 // Ready says whether the pod is ready; known is false if nothing shows it.
 func (p *Pod) Ready() (ready, known bool) {
+	if p.Status.ready != 0 {
+		return true, true
+	}
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {
 			return c.Status == corev1.ConditionTrue, c.Status != corev1.ConditionUnknown
@@ -73,6 +70,9 @@ func (p *Pod) Ended() bool {
 
 // Condition is a condition of the pod, or nil.
 func (p *Pod) Condition(t corev1.PodConditionType) *corev1.PodCondition {
+	if t == corev1.PodReady && p.Status.ready != 0 {
+		return p.Status.readyCondition()
+	}
 	for i := range p.Status.Conditions {
 		if p.Status.Conditions[i].Type == t {
 			return &p.Status.Conditions[i]
@@ -82,11 +82,11 @@ func (p *Pod) Condition(t corev1.PodConditionType) *corev1.PodCondition {
 }
 
 // Statuses are those of all containers, the initial ones first.
-func (p *Pod) Statuses() []corev1.ContainerStatus {
+func (p *Pod) Statuses() []ContainerStatus {
 	if len(p.Status.InitContainerStatuses) == 0 {
 		return p.Status.ContainerStatuses
 	}
-	return append(append([]corev1.ContainerStatus{}, p.Status.InitContainerStatuses...), p.Status.ContainerStatuses...)
+	return append(append([]ContainerStatus{}, p.Status.InitContainerStatuses...), p.Status.ContainerStatuses...)
 }
 
 // Container is the container of that name, or nil.
@@ -127,7 +127,7 @@ func (w *Workload) Spec() *corev1.PodSpec {
 	}
 	for _, p := range w.Pods {
 		if p.Shown() && len(p.Spec.Containers) > 0 {
-			return &p.Spec
+			return p.Spec.PodSpec
 		}
 	}
 	if w.Template != nil && len(w.Template.Spec.Containers) > 0 {
@@ -150,19 +150,41 @@ func (w *Workload) Labels() map[string]string {
 // Namespace is the workload's.
 func (w *Workload) Namespace() string { return w.Key.Namespace }
 
-var generated = lazyregexp.New(`^(.+)-[a-z0-9]{5}$`)
-var hashed = lazyregexp.New(`^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}$`)
-
 // stem is a name without the parts that controllers add to it.
 func stem(pod string) string {
-	if m := generated.FindStringSubmatch(pod); m != nil {
-		if h := hashed.FindStringSubmatch(m[1]); h != nil {
-			return h[1]
+	if head, ok := generated(pod); ok {
+		if h, ok := hashed(head); ok {
+			return h
 		}
-		return m[1]
+		return head
 	}
 	if i := strings.LastIndexByte(pod, '-'); i > 0 && strings.Trim(pod[i+1:], "0123456789") == "" {
 		return pod[:i]
 	}
 	return pod
+}
+
+// generated is a name without the five characters that the API server has added.
+func generated(name string) (string, bool) {
+	return suffixed(name, 5, 5, func(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' })
+}
+
+// hashed is a name without the hash of a template that a Deployment has added.
+func hashed(name string) (string, bool) {
+	return suffixed(name, 6, 10, func(c byte) bool { return strings.IndexByte("bcdfghjklmnpqrstvwxz2456789", c) >= 0 })
+}
+
+// suffixed is what stands before the last dash, if after it are so many characters
+// of a kind.
+func suffixed(name string, least, most int, is func(byte) bool) (string, bool) {
+	i := strings.LastIndexByte(name, '-')
+	if n := len(name) - i - 1; i < 1 || n < least || n > most {
+		return "", false
+	}
+	for _, c := range []byte(name[i+1:]) {
+		if !is(c) {
+			return "", false
+		}
+	}
+	return name[:i], true
 }

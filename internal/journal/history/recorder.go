@@ -95,19 +95,19 @@ func (r *Recorder) Observe(o Observation) (bool, error) {
 	if err := r.to.Append(o.record(payload)); err != nil {
 		return false, fmt.Errorf("record state of %s: %w", o.Object, err)
 	}
-	r.states.put(o.Object.Key(), next, state)
+	r.states.put(o.Object, next, state)
 	return true, nil
 }
 
 // payload is what is to be recorded, nil if nothing is, and what is then known
 // of the object.
 func (r *Recorder) payload(o Observation, state []byte) (*record.State, known, error) {
-	last, before, err := r.states.get(o.Object.Key())
+	last, before, err := r.states.get(o.Object)
 	if err != nil {
 		return nil, last, fmt.Errorf("record state of %s: %w", o.Object, err)
 	}
-	whole := known{uid: o.Object.UID, detail: o.Detail, whole: o.Time}
-	if before == nil || last.uid != o.Object.UID || last.detail != o.Detail || o.Time.Sub(last.whole) >= r.opts.Every {
+	whole := known{uid: o.Object.UID, detail: o.Detail, whole: o.Time.UnixNano()}
+	if before == nil || last.uid != o.Object.UID || last.detail != o.Detail || o.Time.UnixNano()-last.whole >= int64(r.opts.Every) {
 		return &record.State{Whole: state, Detail: o.Detail}, whole, nil
 	}
 	if bytes.Equal(before, state) {
@@ -118,8 +118,8 @@ func (r *Recorder) payload(o Observation, state []byte) (*record.State, known, e
 		return nil, last, fmt.Errorf("record state of %s: compare: %w", o.Object, err)
 	}
 	last.patches++
-	last.bytes += len(patch)
-	if last.patches > r.opts.Patches || last.bytes > r.opts.PatchBytes || len(patch) >= len(state) {
+	last.bytes += int32(len(patch))
+	if int(last.patches) > r.opts.Patches || int(last.bytes) > r.opts.PatchBytes || len(patch) >= len(state) {
 		return &record.State{Whole: state, Detail: o.Detail}, whole, nil
 	}
 	return &record.State{Patch: patch}, last, nil
@@ -131,7 +131,7 @@ func (r *Recorder) delete(o Observation) (bool, error) {
 	if err := r.to.Append(o.record(&record.State{Deleted: true})); err != nil {
 		return false, fmt.Errorf("record removal of %s: %w", o.Object, err)
 	}
-	r.states.drop(o.Object.Key())
+	r.states.drop(nameOf(o.Object))
 	return true, nil
 }
 

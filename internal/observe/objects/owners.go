@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,13 +14,22 @@ import (
 // maxOwners is longer than any chain that is not a circle.
 const maxOwners = 8
 
-// owners knows who controls whom, of the kinds that own others.
+// owners knows who controls whom, of the kinds that own others. Pods are too many:
+// the store of pods knows their owners.
 type owners struct {
-	mu sync.RWMutex
+	mu sync.Mutex
 	by map[types.UID]record.Ref // the controller of the object with this UID
+	// chains are those that were given last for a controller: all that it controls
+	// share one.
+	chains map[types.UID][]record.Ref
 }
 
-func newOwners() *owners { return &owners{by: map[types.UID]record.Ref{}} }
+// maxChains is how many are remembered; beyond, they begin anew.
+const maxChains = 1 << 16
+
+func newOwners() *owners {
+	return &owners{by: map[types.UID]record.Ref{}, chains: map[types.UID][]record.Ref{}}
+}
 
 // put notes the controller of an object, if it has one.
 func (o *owners) put(uid types.UID, controller record.Ref) {
@@ -34,6 +44,7 @@ func (o *owners) put(uid types.UID, controller record.Ref) {
 func (o *owners) drop(uid types.UID) {
 	o.mu.Lock()
 	delete(o.by, uid)
+	delete(o.chains, uid)
 	o.mu.Unlock()
 }
 
@@ -42,8 +53,8 @@ func (o *owners) chain(controller record.Ref) []record.Ref {
 	if controller == (record.Ref{}) {
 		return nil
 	}
-	o.mu.RLock()
-	defer o.mu.RUnlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	out := []record.Ref{controller}
 	for len(out) < maxOwners {
 		up, ok := o.by[types.UID(out[len(out)-1].UID)]
@@ -52,6 +63,14 @@ func (o *owners) chain(controller record.Ref) []record.Ref {
 		}
 		out = append(out, up)
 	}
+	uid := types.UID(controller.UID)
+	if last := o.chains[uid]; slices.Equal(last, out) {
+		return last
+	}
+	if len(o.chains) >= maxChains {
+		clear(o.chains)
+	}
+	o.chains[uid] = out
 	return out
 }
 

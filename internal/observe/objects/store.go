@@ -195,8 +195,7 @@ func (s *store) observe(o resource.Object, now time.Time) ([]record.Record, erro
 		k = known{uid: o.GetUID()}
 	}
 	above := controller(o)
-	s.w.owners.put(o.GetUID(), above)
-	if chain := s.w.owners.chain(above); len(chain) >= len(k.owners) {
+	if chain := s.chain(o.GetUID(), above); len(chain) >= len(k.owners) {
 		k.owners = chain
 	}
 	ref := s.kind.Ref(o.GetNamespace(), o.GetName())
@@ -209,6 +208,20 @@ func (s *store) observe(o resource.Object, now time.Time) ([]record.Record, erro
 	s.known[key] = k
 	return records, nil
 }
+
+// chain is who controls an object, nearest first; mu is held.
+func (s *store) chain(uid types.UID, above record.Ref) []record.Ref {
+	if s.kind.Kind == pod {
+		return s.w.owners.chain(above)
+	}
+	s.w.owners.put(uid, above)
+	if above.Kind == pod && above.Group == "" { // as of the claim of an ephemeral volume
+		return append([]record.Ref{above}, s.w.ownersOf(above)...)
+	}
+	return s.w.owners.chain(above)
+}
+
+const pod = "Pod"
 
 // ends are the ends of a pod's containers that were not recorded before.
 func (k *known) ends(pod *corev1.Pod, ref record.Ref, now time.Time, logs *crashLogs) []record.Record {
