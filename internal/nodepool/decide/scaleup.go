@@ -327,7 +327,12 @@ func (d *decider) commit(p *pool, o option, names []string, list []*group, place
 		owners = append(owners, refText(owner))
 	}
 	slices.Sort(owners)
-	d.buy(p, names, fmt.Sprintf("%d pods of %s find no room", o.pods, strings.Join(first(owners, 3), ", ")))
+	whose := strings.Join(first(owners, 3), ", ")
+	if o.pods == 1 {
+		d.buy(p, names, "a pod of "+whose+" finds no room")
+		return
+	}
+	d.buy(p, names, fmt.Sprintf("%d pods of %s find no room", o.pods, whose))
 }
 
 func first[T any](list []T, n int) []T { return list[:min(n, len(list))] }
