@@ -299,14 +299,19 @@ func (m *machines) fillDisk() {
 	for node, pod = range m.localPods() {
 		break
 	}
-	chunk := bytes.Repeat([]byte("x"), 32<<20)
-	for range 24 { // until the disk is full, or the pod is evicted
+	chunk := bytes.Repeat([]byte("x"), 16<<20)
+	m.eventually(90*time.Second, "the disk of "+node+" is full", func() error {
 		err := m.kube.CoreV1().RESTClient().Post().Namespace(pod.Namespace).Resource("pods").Name(pod.Name+":8080").SubResource("proxy").
-			Suffix("/file").Param("path", "/fill").Body(chunk).Timeout(10 * time.Second).Do(m.ctx).Error()
-		if err != nil {
-			break
+			Suffix("/file").Param("path", "/fill").Body(chunk).Timeout(30 * time.Second).Do(m.ctx).Error()
+		var disk unix.Statfs_t
+		if err := unix.Statfs(filepath.Join(m.server.Config.DataDir, "nodes", node, "data"), &disk); err != nil {
+			return err
 		}
-	}
+		if disk.Bavail*10 >= disk.Blocks { // where the kubelet begins to evict
+			return fmt.Errorf("%d of %d blocks are free; the pod says %w", disk.Bavail, disk.Blocks, err)
+		}
+		return nil
+	})
 	m.eventually(60*time.Second, "the disk of "+node+" is under pressure", func() error {
 		list, err := m.poolNodes()
 		if err != nil {
