@@ -1,7 +1,7 @@
 # `make help` prints what is here. What takes more than a line is a program or a
 # script with a name: build/*.sh, examples/shop/deploy, test/conformance, bench.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test down clean deps build install check lint fmt conformance scenarios bench
+.PHONY: help up demo test down clean deps build install check lint fmt conformance scenarios warstory bench
 
 # Trimmed everywhere, so that builds and tests share what they compile: all of
 # Kubernetes a second time takes a quarter of an hour.
@@ -59,6 +59,9 @@ conformance: build ## Run upstream's conformance suite on a running cluster (FOC
 
 scenarios: ## Diagnose the catalogue of failures and print how many first causes are right
 	go run ./test/scenarios
+
+warstory: build ## Play the war story on real nodes, with stock rules and with Bulkhead, side by side (15 min, as root)
+	go run ./bench/warstory
 
 bench: build ## Measure the start, the size and the CLI, beside their peers
 	go run ./bench/boot

@@ -24,8 +24,8 @@ type Settings struct {
 	OwnerBytes int64 `json:"ownerBytes,omitempty"`
 	// TotalBytes is what all cores may take. Default 2 GiB.
 	TotalBytes int64 `json:"totalBytes,omitempty"`
-	// MinFree is the share of the file system that cores leave free. Default 0.15,
-	// with which the kubelet does not evict pods yet.
+	// MinFree is the share of the file system that cores leave free. Default 0.25: the
+	// kubelet evicts pods from 0.15 on, and others write, too.
 	MinFree float64 `json:"minFree,omitempty"`
 	// Burst is how many cores of one container are looked at within Window; the
 	// others are only counted. Default 3 in 10 minutes.
@@ -46,7 +46,7 @@ func (s *Settings) complete() {
 	set(&s.ContainerBytes, 1<<30)
 	set(&s.OwnerBytes, 1<<30)
 	set(&s.TotalBytes, 2<<30)
-	set(&s.MinFree, 0.15)
+	set(&s.MinFree, 0.25)
 	set(&s.Burst, 3)
 	set(&s.Window, 10*time.Minute)
 	set(&s.AtOnce, 2)
