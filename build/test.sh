@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-clusters='/test/\(e2e\|crash\|containment\|multinode\|warstory\|conformance\)$'
+clusters='/test/\(e2e\|crash\|containment\|multinode\|nodepool\|warstory\|conformance\)$'
 packages=$(go list ./...)
 failed=0
 # -vet=off: vet would look through all of Kubernetes for each package that links
