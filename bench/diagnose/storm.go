@@ -98,7 +98,7 @@ func (f *stormFlags) run(ctx context.Context, out io.Writer) error {
 		return errors.New("the cluster was not listed within ten minutes")
 	}
 	d.meter.reset()
-	fmt.Fprintf(out, "%d nodes, %d pods listed in %s; %s\n", f.nodes, f.pods, time.Since(start).Round(10*time.Millisecond), usageNow().since(idle))
+	fmt.Fprintf(out, "%d nodes, %d pods listed in %s; %s, peak memory %d MB\n", f.nodes, f.pods, time.Since(start).Round(10*time.Millisecond), usageNow().since(idle), peakMB())
 
 	before := usageNow()
 	if _, err := call(url + "/begin-storm"); err != nil {

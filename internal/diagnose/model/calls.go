@@ -152,7 +152,7 @@ func (x *index) addCalls(m *Model) {
 		x.callers[c.To] = append(x.callers[c.To], &c)
 	}
 	for _, w := range x.workloads {
-		x.settings[w.Key] = hostAndPort(m.Settings(w))
+		x.settings[w.Key] = slices.Clip(slices.Clone(hostAndPort(m.Settings(w))))
 		for _, a := range x.settings[w.Key] {
 			e := m.Resolve(w.Key.Namespace, a.Host)
 			for _, to := range e.Workloads() {

@@ -47,7 +47,12 @@ var (
 )
 
 // handed stands for an object of a streamed list that was handed on as it came.
-type handed struct{ metav1.ObjectMeta }
+type handed struct{ namespace, name string }
+
+// GetObjectMeta is asked for by the reflector, which gathers by name.
+func (h *handed) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: h.namespace, Name: h.name}
+}
 
 // Transformer is asked for when a list begins to be streamed, which the reflector
 // gathers before it calls Replace. 100,000 whole pods take over a gigabyte: each is
@@ -66,7 +71,7 @@ func (s *store) Transformer() cache.TransformFunc {
 		if err := s.listedOne(o, since, s.w.opts.Now()); err != nil {
 			return nil, err
 		}
-		return &handed{metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName()}}, nil
+		return &handed{o.GetNamespace(), o.GetName()}, nil
 	}
 }
 
@@ -144,7 +149,7 @@ func (s *store) Replace(list []any, _ string) error {
 	for i, obj := range list {
 		list[i] = nil // so that it can go while the rest is handed on
 		if h, ok := obj.(*handed); ok {
-			there[types.NamespacedName{Namespace: h.Namespace, Name: h.Name}] = true
+			there[types.NamespacedName{Namespace: h.namespace, Name: h.name}] = true
 			continue
 		}
 		o, ok := obj.(resource.Object)
