@@ -45,7 +45,7 @@ func install(t *testing.T, s Settings) *machine {
 		t.Skip(err)
 	}
 	if s.MinFree == 0 {
-		s.MinFree = 0.001 // the machine's disk may be rather full
+		s.MinFree, s.Spare = 0.001, 1 // the machine's disk may be rather full
 	}
 	dir := short(t)
 	program := buildHandler(t)
@@ -295,7 +295,7 @@ func TestRateLimit(t *testing.T) {
 }
 
 func TestQuota(t *testing.T) {
-	m := install(t, Settings{Burst: 100, MaxBytes: 20 << 20, ContainerBytes: 40 << 20, TotalBytes: 64 << 20, MinFree: 0.001})
+	m := install(t, Settings{Burst: 100, MaxBytes: 20 << 20, ContainerBytes: 40 << 20, TotalBytes: 64 << 20, MinFree: 0.001, Spare: 1})
 	program, dir := compileC(t), container(t)
 	var paths []string
 	for range 5 {

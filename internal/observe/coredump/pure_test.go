@@ -92,6 +92,17 @@ func TestEvictByWorkload(t *testing.T) {
 }
 
 // While a brake holds them, a workload's first cores stay and no more come.
+func TestFreeSpaceThatIsLeft(t *testing.T) {
+	var s Settings
+	s.complete()
+	const gib = 1 << 30
+	for size, want := range map[float64]float64{1 * gib: 0.25 * gib, 20 * gib: 5 * gib, 200 * gib: 32 * gib} {
+		if got := s.leave(size); got != want {
+			t.Errorf("of %.0f GiB, %.2f GiB are left free, want %.2f", size/gib, got/gib, want/gib)
+		}
+	}
+}
+
 func TestHeldCores(t *testing.T) {
 	dir := directory(t.TempDir())
 	if err := dir.prepare("/bin/true", Settings{}); err != nil {
@@ -111,7 +122,7 @@ func TestHeldCores(t *testing.T) {
 	const web, cart = "Deployment/shop/web", "Deployment/shop/cart"
 	set(Owners{Pods: map[string]string{"p1": web, "p2": web, "p4": cart}})
 	set(Owners{Pods: map[string]string{"p3": web}, Bytes: map[string]int64{web: 20 << 10}}) // the others are gone
-	var s Settings
+	s := Settings{MinFree: 0.001, Spare: 1}
 	s.complete()
 	for _, c := range []struct {
 		key  string

@@ -134,9 +134,9 @@ func (d directory) room(own, key string, more int64, s Settings) error {
 	if err := unix.Statfs(d.kept(), &disk); err != nil {
 		return fmt.Errorf("look at the disk for cores: %w", err)
 	}
-	size := float64(disk.Blocks) * float64(disk.Bsize)
-	if free := float64(disk.Bavail)*float64(disk.Bsize) - float64(more); free < s.MinFree*size {
-		return fmt.Errorf("the disk would have less than %.0f %% free", 100*s.MinFree)
+	size, free := float64(disk.Blocks)*float64(disk.Bsize), float64(disk.Bavail)*float64(disk.Bsize)
+	if least := s.leave(size); free-float64(more) < least {
+		return fmt.Errorf("the disk would have less than %.0f %% free", 100*least/size)
 	}
 	return nil
 }

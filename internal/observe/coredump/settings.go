@@ -24,9 +24,11 @@ type Settings struct {
 	OwnerBytes int64 `json:"ownerBytes,omitempty"`
 	// TotalBytes is what all cores may take. Default 2 GiB.
 	TotalBytes int64 `json:"totalBytes,omitempty"`
-	// MinFree is the share of the file system that cores leave free. Default 0.25: the
-	// kubelet evicts pods from 0.15 on, and others write, too.
+	// MinFree is the share of the file system that cores leave free, with Spare or a
+	// tenth more, whichever is less. Default 0.15, from where the kubelet evicts pods,
+	// and 2 GiB, since others write, too.
 	MinFree float64 `json:"minFree,omitempty"`
+	Spare   int64   `json:"spare,omitempty"`
 	// Burst is how many cores of one container are looked at within Window; the
 	// others are only counted. Default 3 in 10 minutes.
 	Burst  int           `json:"burst,omitempty"`
@@ -46,12 +48,18 @@ func (s *Settings) complete() {
 	set(&s.ContainerBytes, 1<<30)
 	set(&s.OwnerBytes, 1<<30)
 	set(&s.TotalBytes, 2<<30)
-	set(&s.MinFree, 0.25)
+	set(&s.MinFree, 0.15)
+	set(&s.Spare, 2<<30)
 	set(&s.Burst, 3)
 	set(&s.Window, 10*time.Minute)
 	set(&s.AtOnce, 2)
 	set(&s.Frames, 64)
 	set(&s.Timeout, time.Minute)
+}
+
+// leave is how much of a file system of a size cores leave free, all in bytes.
+func (s *Settings) leave(size float64) float64 {
+	return s.MinFree*size + min(float64(s.Spare), size/10)
 }
 
 func set[T comparable](v *T, standard T) {

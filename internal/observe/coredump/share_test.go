@@ -47,7 +47,7 @@ func TestTwoOnOneMachine(t *testing.T) {
 	before := corepattern.Before(first.dir)
 	program, group := compileC(t), container(t)
 	second := short(t)
-	handler, err := Install(second, directory(first.dir).handler(), rootOf(group), Settings{Burst: 100})
+	handler, err := Install(second, directory(first.dir).handler(), rootOf(group), Settings{Burst: 100, MinFree: 0.001, Spare: 1})
 	if err != nil || handler != first.dir {
 		t.Fatalf("the handler is %q, want the first one's, %q: %v", handler, first.dir, err)
 	}
