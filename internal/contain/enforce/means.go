@@ -115,9 +115,8 @@ const (
 	maxPods = 200
 )
 
-// keepPods makes those who empty nodes leave the nodes of the target's pods alone, also
-// where they do not ask budgets.
-func keepPods(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
+// podsOf changes the target's pods that are meant, at most maxPods of them.
+func podsOf(ctx context.Context, c Cluster, b *v1alpha1.Brake, meant func(*unstructured.Unstructured) bool, changed func(*unstructured.Unstructured) change) ([]change, error) {
 	t := b.Spec.Target
 	if t.Namespace == "" {
 		return nil, nil
@@ -125,36 +124,37 @@ func keepPods(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, erro
 	all, err := c.List(ctx, pods, t.Namespace)
 	var out []change
 	for i := range all {
-		if all[i].GetDeletionTimestamp() != nil || !owns(t, &all[i]) || len(out) >= maxPods {
-			continue
+		if len(out) < maxPods && owns(t, &all[i]) && meant(&all[i]) {
+			out = append(out, changed(&all[i]))
 		}
-		out = append(out, change{resource: pods, object: &all[i], done: "the cluster-autoscaler and Karpenter leave its node alone", edit: func(o map[string]any) error {
+	}
+	return out, err
+}
+
+// keepPods makes those who empty nodes leave the nodes of the target's pods alone, also
+// where they do not ask budgets.
+func keepPods(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
+	stays := func(pod *unstructured.Unstructured) bool { return pod.GetDeletionTimestamp() == nil }
+	return podsOf(ctx, c, b, stays, func(pod *unstructured.Unstructured) change {
+		return change{resource: pods, object: pod, done: "the cluster-autoscaler and Karpenter leave its node alone", edit: func(o map[string]any) error {
 			if err := unstructured.SetNestedField(o, "false", "metadata", "annotations", safeToEvict); err != nil {
 				return err
 			}
 			return unstructured.SetNestedField(o, "true", "metadata", "annotations", doNotDisrupt)
-		}})
-	}
-	return out, err
+		}}
+	})
 }
 
 // delayPending makes the cluster-autoscaler buy no nodes for pods that wait already.
 // Those that come are seen to at their admission.
 func delayPending(ctx context.Context, c Cluster, b *v1alpha1.Brake) ([]change, error) {
-	t := b.Spec.Target
-	if t.Namespace == "" {
-		return nil, nil
+	waits := func(pod *unstructured.Unstructured) bool {
+		node, _, _ := unstructured.NestedString(pod.Object, "spec", "nodeName")
+		return node == ""
 	}
-	all, err := c.List(ctx, pods, t.Namespace)
-	var out []change
-	for i := range all {
-		node, _, _ := unstructured.NestedString(all[i].Object, "spec", "nodeName")
-		if node != "" || !owns(t, &all[i]) || len(out) == maxPods {
-			continue
-		}
-		out = append(out, annotate(pods, &all[i], delayAnnotation, delay, "the cluster-autoscaler buys no node for it"))
-	}
-	return out, err
+	return podsOf(ctx, c, b, waits, func(pod *unstructured.Unstructured) change {
+		return annotate(pods, pod, delayAnnotation, delay, "the cluster-autoscaler buys no node for it")
+	})
 }
 
 // owns says whether a workload is the topmost owner of a pod, as its own owner is
